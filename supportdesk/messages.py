@@ -1,0 +1,128 @@
+"""Values that all channels share: what came in, what goes out, and how sure we are of the sender."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Channel(StrEnum):
+    """How a request reaches us."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+    FAX = "fax"
+    WEB = "web"
+
+
+class Assurance(StrEnum):
+    """How sure we are who asks. W is a signed document; see `routing.authority` for the order."""
+
+    L0 = "L0"
+    L1 = "L1"
+    L2 = "L2"
+    L3 = "L3"
+    W = "W"
+
+
+class Verdict(StrEnum):
+    """Outcome of one sender check (SPF, DKIM or DMARC)."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    NONE = "none"
+
+
+class Automatic(StrEnum):
+    """Whether a person wrote the message, and if not, what kind of machine did."""
+
+    NO = "no"
+    REPLY = "reply"  # out of office, receipts: an automatic answer to something
+    GENERATED = "generated"  # newsletters, monitoring, no-reply notices
+    BOUNCE = "bounce"  # a delivery status notification
+    REPORT = "report"  # read receipts (MDN) and abuse reports (ARF)
+    LOOP = "loop"  # our own mail coming back
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A mailbox: display name as sent (may be empty, never trusted) and addr-spec as sent."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class SenderAuth:
+    """What the trusted hop said of the sender; `trusted` is False when no trusted hop said anything."""
+
+    spf: Verdict = Verdict.NONE
+    dkim: Verdict = Verdict.NONE
+    dmarc: Verdict = Verdict.NONE
+    trusted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that travels with a message; `content_id` without angle brackets, None when it has none."""
+
+    filename: str
+    content_type: str
+    content: bytes
+    content_id: str | None = None
+    is_inline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InboundMessage:
+    """A request as its sender meant it, whatever channel it came by.
+
+    Message identifiers keep their angle brackets. `sent_at` is what the sender claims (aware UTC),
+    None when absent or unreadable. `text` is the whole readable text; `reply_text` is the part above
+    the quoted history. `html` is sanitised, "" when there is none. `content_hash` is the hex
+    SHA-256 over date, sender and body, the same for one message arriving in two mailboxes.
+    `dsn_status` such as "5.1.1" comes with bounces only.
+    """
+
+    channel: Channel
+    content_hash: str
+    sender: Address | None
+    subject: str
+    text: str
+    reply_text: str
+    html: str = ""
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    reply_to: tuple[Address, ...] = ()
+    message_id: str | None = None
+    in_reply_to: str | None = None
+    references: tuple[str, ...] = ()
+    sent_at: datetime | None = None
+    attachments: tuple[Attachment, ...] = ()
+    automatic: Automatic = Automatic.NO
+    dsn_status: str | None = None
+    bounced_message_id: str | None = None
+    auth: SenderAuth = SenderAuth()
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundMessage:
+    """A message about to be written for the outside world; recipients are final.
+
+    `message_id` is ours and stored before anything is sent. `envelope_from` is "" for automatic
+    answers (null return path). `auto_submitted` is the RFC 3834 value, None for a person's mail.
+    """
+
+    message_id: str
+    sender: Address
+    to: tuple[Address, ...]
+    subject: str
+    text: str
+    html: str
+    sent_at: datetime
+    envelope_from: str
+    cc: tuple[Address, ...] = ()
+    reply_to: Address | None = None
+    in_reply_to: str | None = None
+    references: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    auto_submitted: str | None = None

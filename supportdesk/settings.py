@@ -1,0 +1,203 @@
+"""Typed settings: defaults, then one TOML file, then the environment.
+
+The file is `SUPPORTDESK_SETTINGS` when that is set, otherwise `supportdesk.toml` in the data
+directory when it exists. A key `port` in the file is `SUPPORTDESK_PORT` in the environment.
+"""
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from supportdesk.errors import SettingsError
+
+PREFIX = "SUPPORTDESK_"
+
+
+def _text(raw: str) -> str:
+    if not raw.strip():
+        raise ValueError("must not be empty")
+    return raw.strip()
+
+
+def _optional_text(raw: str) -> str:
+    return raw.strip()
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def read(raw: str) -> int:
+        allowed = f"must be a whole number from {low} to {high}"
+        try:
+            value = int(raw)
+        except ValueError:
+            raise ValueError(allowed) from None
+        if not low <= value <= high:
+            raise ValueError(allowed)
+        return value
+
+    return read
+
+
+def _yes_no(raw: str) -> bool:
+    match raw.strip().lower():
+        case "true" | "yes" | "1" | "on":
+            return True
+        case "false" | "no" | "0" | "off":
+            return False
+    raise ValueError("must be true or false")
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def read(raw: str) -> str:
+        if raw.strip() not in allowed:
+            raise ValueError(f"must be one of: {', '.join(allowed)}")
+        return raw.strip()
+
+    return read
+
+
+def _path(raw: str) -> Path:
+    return Path(_text(raw)).expanduser().resolve()
+
+
+def _database_url(raw: str) -> str:
+    url = raw.strip()
+    if url and not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
+    return url
+
+
+def _public_url(raw: str) -> str:
+    url = raw.strip().rstrip("/")
+    if url:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be an address such as https://desk.example.org")
+    return url
+
+
+def _setting(default: Any, read: Callable[[str], Any]) -> Any:
+    return field(default=default, metadata={"read": read})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything an operator can set. Empty text means "derive it" where the comment says how."""
+
+    data_dir: Path = _setting(Path("supportdesk-data").resolve(), _path)
+    database_url: str = _setting("", _database_url)  # "": SQLite in data_dir
+    operator_name: str = _setting("Zákaznické centrum – business", _text)
+    language: str = _setting("cs", _one_of("cs", "en"))  # for visitors and new contacts
+
+    host: str = _setting("127.0.0.1", _text)
+    port: int = _setting(8080, _whole(1, 65535))
+    public_url: str = _setting("", _public_url)  # "": http://host:port
+    secret_key: str = _setting("", _optional_text)  # "": data_dir/secret.key, made once
+    session_idle_minutes: int = _setting(12 * 60, _whole(5, 30 * 24 * 60))
+    session_hours: int = _setting(7 * 24, _whole(1, 90 * 24))
+
+    door_host: str = _setting("127.0.0.1", _text)
+    door_port: int = _setting(2525, _whole(0, 65535))  # 0: the door stays shut
+    door_protocol: str = _setting("lmtp", _one_of("lmtp", "smtp"))
+    mail_max_mib: int = _setting(35, _whole(1, 500))
+    authserv_id: str = _setting("", _optional_text)  # "": no Authentication-Results is trusted
+    imap_poll_seconds: int = _setting(20, _whole(1, 3600))
+    parse_processes: int = _setting(2, _whole(1, 16))
+
+    smtp_host: str = _setting("127.0.0.1", _text)
+    smtp_port: int = _setting(2526, _whole(1, 65535))
+    smtp_security: str = _setting("none", _one_of("none", "starttls", "tls"))
+    smtp_username: str = _setting("", _optional_text)
+    smtp_password: str = _setting("", _optional_text)
+    acknowledge: bool = _setting(True, _yes_no)
+    acknowledge_per_address_a_day: int = _setting(10, _whole(0, 1000))
+    acknowledge_per_hour: int = _setting(600, _whole(0, 100_000))
+
+    close_after_days: int = _setting(14, _whole(1, 365))
+    work_attempts: int = _setting(8, _whole(1, 100))
+    send_attempts: int = _setting(40, _whole(1, 1000))
+
+    @property
+    def web_address(self) -> str:
+        """The address that people and mails use, without a slash at its end."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def effective_database_url(self) -> str:
+        """The database to open."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'supportdesk.sqlite3'}"
+
+    @property
+    def mail_max_bytes(self) -> int:
+        """The largest mail that is accepted, in bytes."""
+        return self.mail_max_mib * 1024 * 1024
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings once, at start.
+
+    Raises:
+        SettingsError: names the setting, the value found, where it stood and what is allowed.
+    """
+    environ = os.environ if environ is None else environ
+    given = {**_from_file(environ), **_from_environment(environ)}
+    values: dict[str, Any] = {}
+    for item in fields(Settings):
+        if item.name not in given:
+            continue
+        raw, place = given[item.name]
+        try:
+            values[item.name] = item.metadata["read"](raw)
+        except ValueError as reason:
+            raise SettingsError(f"{place}: {raw!r} cannot be used; it {reason}.") from None
+    return Settings(**values)
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    given = {}
+    for name, raw in environ.items():
+        if not name.startswith(PREFIX) or name in {PREFIX + "SETTINGS"}:
+            continue
+        key = name.removeprefix(PREFIX).lower()
+        _must_be_known(key, place=f"environment variable {name}")
+        given[key] = (raw, f"environment variable {name}")
+    return given
+
+
+def _from_file(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    path = _settings_file(environ)
+    if path is None:
+        return {}
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(
+            f"The settings file {path} cannot be read: {error.strerror}."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The settings file {path} is not valid TOML: {error}.") from None
+    given = {}
+    for key, value in table.items():
+        _must_be_known(key, place=f"setting {key} in {path}")
+        if not isinstance(value, str | int | bool):
+            raise SettingsError(f"setting {key} in {path}: must be text, a number or true/false.")
+        given[key] = (str(value), f"setting {key} in {path}")
+    return given
+
+
+def _settings_file(environ: Mapping[str, str]) -> Path | None:
+    named = environ.get(PREFIX + "SETTINGS")
+    if named:
+        return Path(named).expanduser()
+    folder = Path(environ.get(PREFIX + "DATA_DIR", "supportdesk-data")).expanduser()
+    usual = folder / "supportdesk.toml"
+    return usual if usual.is_file() else None
+
+
+def _must_be_known(key: str, *, place: str) -> None:
+    known = [item.name for item in fields(Settings)]
+    if key not in known:
+        raise SettingsError(f"{place}: there is no such setting. Known are: {', '.join(known)}.")
