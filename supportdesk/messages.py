@@ -1,4 +1,4 @@
-"""Values that all channels share: what came in, what goes out, and how sure we are of the sender."""
+"""Values that all channels share: what came in, what goes out, how sure we are of the sender."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +27,7 @@ class Assurance(StrEnum):
 class Verdict(StrEnum):
     """Outcome of one sender check (SPF, DKIM or DMARC)."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - an outcome, not a password
     FAIL = "fail"
     NONE = "none"
 
@@ -53,7 +53,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class SenderAuth:
-    """What the trusted hop said of the sender; `trusted` is False when no trusted hop said anything."""
+    """What the trusted hop said of the sender; `trusted` is False when none said anything."""
 
     spf: Verdict = Verdict.NONE
     dkim: Verdict = Verdict.NONE
@@ -63,7 +63,7 @@ class SenderAuth:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that travels with a message; `content_id` without angle brackets, None when it has none."""
+    """A file that travels with a message; `content_id` without angle brackets, None if absent."""
 
     filename: str
     content_type: str
@@ -77,8 +77,8 @@ class InboundMessage:
     """A request as its sender meant it, whatever channel it came by.
 
     Message identifiers keep their angle brackets. `sent_at` is what the sender claims (aware UTC),
-    None when absent or unreadable. `text` is the whole readable text; `reply_text` is the part above
-    the quoted history. `html` is sanitised, "" when there is none. `content_hash` is the hex
+    None when absent or unreadable. `text` is the whole readable text; `reply_text` is the part
+    above the quoted history. `html` is sanitised, "" when there is none. `content_hash` is the hex
     SHA-256 over date, sender and body, the same for one message arriving in two mailboxes.
     `dsn_status` such as "5.1.1" comes with bounces only.
     """

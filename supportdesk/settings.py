@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from supportdesk.errors import SettingsError
 
 PREFIX = "SUPPORTDESK_"
+USUAL_DATA_DIR = "supportdesk-data"  # in the working directory
 
 
 def _text(raw: str) -> str:
@@ -83,11 +84,14 @@ def _setting(default: Any, read: Callable[[str], Any]) -> Any:
     return field(default=default, metadata={"read": read})
 
 
+_USUAL_DATA_PATH = _path(USUAL_DATA_DIR)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything an operator can set. Empty text means "derive it" where the comment says how."""
 
-    data_dir: Path = _setting(Path("supportdesk-data").resolve(), _path)
+    data_dir: Path = _setting(_USUAL_DATA_PATH, _path)
     database_url: str = _setting("", _database_url)  # "": SQLite in data_dir
     operator_name: str = _setting("Zákaznické centrum – business", _text)
     language: str = _setting("cs", _one_of("cs", "en"))  # for visitors and new contacts
@@ -174,9 +178,7 @@ def _from_file(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(
-            f"The settings file {path} cannot be read: {error.strerror}."
-        ) from None
+        raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"The settings file {path} is not valid TOML: {error}.") from None
     given = {}
@@ -192,7 +194,7 @@ def _settings_file(environ: Mapping[str, str]) -> Path | None:
     named = environ.get(PREFIX + "SETTINGS")
     if named:
         return Path(named).expanduser()
-    folder = Path(environ.get(PREFIX + "DATA_DIR", "supportdesk-data")).expanduser()
+    folder = Path(environ.get(PREFIX + "DATA_DIR", USUAL_DATA_DIR)).expanduser()
     usual = folder / "supportdesk.toml"
     return usual if usual.is_file() else None
 

@@ -22,13 +22,9 @@ class Desk(StrEnum):
     TDMS = "tdms"
 
 
-ACTIVE_STATES = frozenset(
-    {State.NEW, State.OPEN, State.WAITING_CUSTOMER, State.WAITING_INTERNAL}
-)
+ACTIVE_STATES = frozenset({State.NEW, State.OPEN, State.WAITING_CUSTOMER, State.WAITING_INTERNAL})
 
-_WORKING = frozenset(
-    {State.OPEN, State.WAITING_CUSTOMER, State.WAITING_INTERNAL, State.RESOLVED}
-)
+_WORKING = frozenset({State.OPEN, State.WAITING_CUSTOMER, State.WAITING_INTERNAL, State.RESOLVED})
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.NEW: _WORKING,
@@ -55,7 +51,5 @@ def after_customer_message(current: State) -> State | None:
             return None
         case State.NEW:
             return State.NEW
-        case (
-            State.OPEN | State.WAITING_CUSTOMER | State.WAITING_INTERNAL | State.RESOLVED
-        ):
+        case State.OPEN | State.WAITING_CUSTOMER | State.WAITING_INTERNAL | State.RESOLVED:
             return State.OPEN
