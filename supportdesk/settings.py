@@ -84,14 +84,11 @@ def _setting(default: Any, read: Callable[[str], Any]) -> Any:
     return field(default=default, metadata={"read": read})
 
 
-_USUAL_DATA_PATH = _path(USUAL_DATA_DIR)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything an operator can set. Empty text means "derive it" where the comment says how."""
 
-    data_dir: Path = _setting(_USUAL_DATA_PATH, _path)
+    data_dir: Path = _setting(_path(USUAL_DATA_DIR), _path)  # noqa: RUF009 - a field
     database_url: str = _setting("", _database_url)  # "": SQLite in data_dir
     operator_name: str = _setting("Zákaznické centrum – business", _text)
     language: str = _setting("cs", _one_of("cs", "en"))  # for visitors and new contacts
