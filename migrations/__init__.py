@@ -1,0 +1,1 @@
+"""Schema migrations; shipped in the package as `supportdesk.migrations`."""

@@ -1,0 +1,76 @@
+"""Content-addressed files: raw requests and attachments, kept beside the database."""
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from supportdesk.errors import NotFound
+
+
+class BlobStore:
+    """A folder of files named by the SHA-256 of their content.
+
+    A blob is durable before `put` returns: written aside, flushed to disk, renamed, and the folder
+    flushed as well. Store the blob first and the row that points to it second.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put(self, content: bytes) -> str:
+        """Keep `content` and return its key; keeping the same content again costs nothing."""
+        key = hashlib.sha256(content).hexdigest()
+        path = self._path(key)
+        if path.exists():
+            return key
+        _make_folder(path.parent)
+        aside = path.with_name(f".{key}.{secrets.token_hex(4)}")
+        try:
+            _write_durably(aside, content)
+            aside.rename(path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+        _flush_folder(path.parent)
+        return key
+
+    def get(self, key: str) -> bytes:
+        """Read a blob back.
+
+        Raises:
+            NotFound: the blob is missing or its content no longer matches its name.
+        """
+        try:
+            content = self._path(key).read_bytes()
+        except FileNotFoundError:
+            raise NotFound(
+                f"The stored file {key[:12]}… is missing; restore it from a backup."
+            ) from None
+        if hashlib.sha256(content).hexdigest() != key:
+            raise NotFound(f"The stored file {key[:12]}… is damaged; restore it from a backup.")
+        return content
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / key
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        _flush_folder(folder.parent)
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

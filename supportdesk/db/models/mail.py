@@ -1,0 +1,110 @@
+"""Mail on its way: our mailboxes, what was received, and what waits to be sent."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from supportdesk.db.base import Base, Id
+from supportdesk.db.types import enum_text
+from supportdesk.messages import Channel
+
+
+class Mailbox(Base):
+    """One of our addresses. Without an IMAP host its mail comes through the door only.
+
+    `topic` is the topic that writing to this address tells (technical, business), None for none.
+    `imap_password` is sealed with the service's secret key.
+    """
+
+    __tablename__ = "mailbox"
+
+    id: Mapped[Id]
+    address: Mapped[str] = mapped_column(unique=True)  # normalised
+    name: Mapped[str]
+    topic: Mapped[str | None] = mapped_column(sa.String(20))
+    is_active: Mapped[bool] = mapped_column(default=True)
+
+    imap_host: Mapped[str | None]
+    imap_port: Mapped[int] = mapped_column(default=993)
+    imap_security: Mapped[str] = mapped_column(sa.String(10), default="tls")
+    imap_username: Mapped[str] = mapped_column(default="")
+    imap_password: Mapped[str] = mapped_column(default="")
+    imap_folder: Mapped[str] = mapped_column(default="INBOX")
+    uidvalidity: Mapped[int | None]
+    last_uid: Mapped[int] = mapped_column(default=0)
+    last_success_at: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+
+
+class ReceiptState(StrEnum):
+    """What became of a received request."""
+
+    RECEIVED = "received"
+    PROCESSED = "processed"
+    QUARANTINED = "quarantined"
+    DISCARDED = "discarded"
+
+
+class Receipt(Base):
+    """Proof that a request reached us, stored before it is understood.
+
+    `external_id` is unique within its channel: mailbox + UIDVALIDITY + UID, mailbox + SHA-256 of
+    the raw bytes, CallSid, and so on. `envelope` holds what the transport said (sender, recipients).
+    """
+
+    __tablename__ = "receipt"
+    __table_args__ = (
+        sa.UniqueConstraint("channel", "external_id"),
+        sa.Index(
+            "ix_receipt_unfinished",
+            "state",
+            "id",
+            postgresql_where=sa.text("state IN ('received', 'quarantined')"),
+            sqlite_where=sa.text("state IN ('received', 'quarantined')"),
+        ),
+    )
+
+    id: Mapped[Id]
+    channel: Mapped[Channel] = mapped_column(enum_text(Channel))
+    external_id: Mapped[str] = mapped_column(sa.String(300))
+    mailbox_id: Mapped[int | None] = mapped_column(sa.ForeignKey("mailbox.id"))
+    received_at: Mapped[datetime]
+    stored_at: Mapped[datetime]
+    blob_key: Mapped[str] = mapped_column(sa.String(64))
+    size_bytes: Mapped[int]
+    envelope: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    state: Mapped[ReceiptState] = mapped_column(
+        enum_text(ReceiptState), default=ReceiptState.RECEIVED
+    )
+    problem: Mapped[str | None]
+    message_id: Mapped[int | None] = mapped_column(sa.ForeignKey("message.id"), index=True)
+
+
+class OutboxState(StrEnum):
+    """How far an outgoing mail got. `sending` seen after a crash means: may have been delivered."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+class OutboxMail(Base):
+    """A mail to send: recipients frozen and Message-ID fixed before the first attempt."""
+
+    __tablename__ = "outbox"
+
+    id: Mapped[Id]
+    message_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"), index=True)
+    envelope_from: Mapped[str]
+    recipients: Mapped[list[str]]
+    blob_key: Mapped[str] = mapped_column(sa.String(64))
+    state: Mapped[OutboxState] = mapped_column(enum_text(OutboxState), default=OutboxState.QUEUED)
+    attempts: Mapped[int] = mapped_column(default=0)
+    queued_at: Mapped[datetime]
+    send_started_at: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    problem: Mapped[str | None]
