@@ -1,0 +1,23 @@
+"""What every action is given: the running service's parts."""
+
+from dataclasses import dataclass
+
+from supportdesk.clock import Clock
+from supportdesk.db.blobs import BlobStore
+from supportdesk.db.database import Database
+from supportdesk.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The running service as actions see it.
+
+    `secret_key` is the service's own secret, at least 32 bytes; keys for one purpose are derived
+    from it by `key_for`, so that a leak of one tells nothing of another.
+    """
+
+    database: Database
+    blobs: BlobStore
+    settings: Settings
+    clock: Clock
+    secret_key: bytes
