@@ -440,7 +440,20 @@ def upgrade() -> None:
             sa.Enum("email", "phone", "fax", "web", name="channel", native_enum=False, length=30),
             nullable=False,
         ),
-        sa.Column("topic", sa.String(length=20), nullable=False),
+        sa.Column(
+            "topic",
+            sa.Enum(
+                "technical",
+                "business",
+                "unspecified",
+                "block",
+                name="topickind",
+                native_enum=False,
+                length=30,
+            ),
+            nullable=False,
+        ),
+        sa.Column("is_topic_by_staff", sa.Boolean(), nullable=False),
         sa.Column("priority", sa.SmallInteger(), nullable=False),
         sa.Column("language", sa.String(length=2), nullable=False),
         sa.Column(
@@ -931,7 +944,6 @@ def upgrade() -> None:
         sa.Column(
             "recipients", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False
         ),
-        sa.Column("blob_key", sa.String(length=64), nullable=False),
         sa.Column(
             "state",
             sa.Enum(

@@ -52,7 +52,7 @@ class Receipt(Base):
     """Proof that a request reached us, stored before it is understood.
 
     `external_id` is unique within its channel: mailbox + UIDVALIDITY + UID, mailbox + SHA-256 of
-    the raw bytes, CallSid, and so on. `envelope` holds what the transport said (sender, recipients).
+    the raw bytes, CallSid, and so on. `envelope` holds what the transport said: sender, recipients.
     """
 
     __tablename__ = "receipt"
@@ -93,7 +93,10 @@ class OutboxState(StrEnum):
 
 
 class OutboxMail(Base):
-    """A mail to send: recipients frozen and Message-ID fixed before the first attempt."""
+    """A mail to send: recipients frozen and Message-ID fixed before the first attempt.
+
+    What it says is the message it belongs to; the bytes are composed from that when it is sent.
+    """
 
     __tablename__ = "outbox"
 
@@ -101,7 +104,6 @@ class OutboxMail(Base):
     message_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"), index=True)
     envelope_from: Mapped[str]
     recipients: Mapped[list[str]]
-    blob_key: Mapped[str] = mapped_column(sa.String(64))
     state: Mapped[OutboxState] = mapped_column(enum_text(OutboxState), default=OutboxState.QUEUED)
     attempts: Mapped[int] = mapped_column(default=0)
     queued_at: Mapped[datetime]

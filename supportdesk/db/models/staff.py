@@ -107,7 +107,7 @@ class Assignment(Base):
 
 
 class Absence(Base):
-    """An agent is away during [starts_at, ends_at); the substitute continues the chain of deputies."""
+    """An agent is away during [starts_at, ends_at); the substitute continues the chain."""
 
     __tablename__ = "absence"
     __table_args__ = (sa.CheckConstraint("starts_at < ends_at", name="starts_before_end"),)

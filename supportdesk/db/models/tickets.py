@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from supportdesk.db.base import Base, Id
 from supportdesk.db.types import enum_text
 from supportdesk.messages import Assurance, Automatic, Channel
+from supportdesk.routing.facts import TopicKind
 from supportdesk.tickets import Desk, State
 
 
@@ -46,7 +47,8 @@ class Ticket(Base):
         sa.Computed("state NOT IN ('resolved', 'closed')", persisted=True)
     )
     channel: Mapped[Channel] = mapped_column(enum_text(Channel))
-    topic: Mapped[str] = mapped_column(sa.String(20), default="unspecified")
+    topic: Mapped[TopicKind] = mapped_column(enum_text(TopicKind), default=TopicKind.UNSPECIFIED)
+    is_topic_by_staff: Mapped[bool] = mapped_column(default=False)
     priority: Mapped[int] = mapped_column(sa.SmallInteger, default=3)
     language: Mapped[str] = mapped_column(sa.String(2), default="cs")
     organisation_id: Mapped[int | None] = mapped_column(sa.ForeignKey("organisation.id"))

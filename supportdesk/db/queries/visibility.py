@@ -1,0 +1,101 @@
+"""Which tickets a member of staff sees, and which of them she may work on.
+
+One condition, put into every query for tickets: lists, counts, search and single pages alike.
+"""
+
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, aliased
+
+from supportdesk.db.models import (
+    Assignment,
+    Event,
+    Organisation,
+    Service,
+    StoredDecision,
+    Ticket,
+)
+from supportdesk.db.queries.viewers import Viewer
+from supportdesk.routing.decision import Target
+from supportdesk.tickets import Desk, EventKind
+
+Condition = sa.ColumnElement[bool]
+
+
+def visible_tickets(viewer: Viewer) -> Condition:
+    """Give the condition on Ticket that holds for what the viewer may see."""
+    if viewer.sees_all_tickets:
+        return sa.true()
+    ways: list[Condition] = []
+    if Desk.TDMS in viewer.desks:
+        ways += [_of_tdms(viewer, Ticket), _of_customers_of_tdms(viewer)]
+    if viewer.is_account_manager:
+        ways.append(Ticket.organisation_id.in_(_managed_organisations(viewer)))
+    return sa.or_(sa.false(), *ways)
+
+
+def writable_tickets(viewer: Viewer) -> Condition:
+    """Give the condition on Ticket that holds for what the viewer may work on."""
+    if viewer.sees_all_tickets:
+        return sa.true()
+    if Desk.TDMS in viewer.desks:
+        return _of_tdms(viewer, Ticket)
+    return sa.false()
+
+
+def may_write(session: Session, viewer: Viewer, ticket_id: int) -> bool:
+    """Tell whether the viewer may work on this ticket."""
+    if viewer.sees_all_tickets or not viewer.works_on_tickets:
+        return viewer.sees_all_tickets
+    found = session.scalar(
+        sa.select(Ticket.id).where(Ticket.id == ticket_id, writable_tickets(viewer))
+    )
+    return found is not None
+
+
+def _of_tdms(viewer: Viewer, ticket: Any) -> Condition:
+    """Tickets at the TDMS desk, once there, or handled by the viewer."""
+    decided = sa.select(StoredDecision.ticket_id).where(StoredDecision.target == Target.TDMS)
+    escalated = sa.select(Event.ticket_id).where(Event.kind == EventKind.ESCALATED)
+    return sa.or_(
+        ticket.desk == Desk.TDMS,
+        ticket.handler_id == viewer.agent_id,
+        ticket.id.in_(decided),
+        ticket.id.in_(escalated),
+    )
+
+
+def _of_customers_of_tdms(viewer: Viewer) -> Condition:
+    other = aliased(Ticket)
+    organisations = sa.select(other.organisation_id).where(
+        other.organisation_id.is_not(None), _of_tdms(viewer, other)
+    )
+    return Ticket.organisation_id.in_(organisations)
+
+
+def _managed_organisations(viewer: Viewer) -> sa.Select[tuple[int]]:
+    """Organisations that the viewer manages, in person or through the framework contract."""
+    today = viewer.today
+    mine = sa.select(Assignment.id).where(
+        Assignment.service == Service.ACCOUNT_MANAGER,
+        Assignment.agent_id == viewer.agent_id,
+        _valid(Assignment, today),
+    )
+    own = aliased(Assignment)
+    has_its_own = sa.exists().where(
+        own.organisation_id == Organisation.id,
+        own.service == Service.ACCOUNT_MANAGER,
+        _valid(own, today),
+    )
+    directly = mine.where(Assignment.organisation_id == Organisation.id).exists()
+    by_contract = mine.where(Assignment.contract_id == Organisation.contract_id).exists()
+    return sa.select(Organisation.id).where(sa.or_(directly, sa.and_(by_contract, ~has_its_own)))
+
+
+def _valid(row: Any, today: date) -> Condition:
+    return sa.and_(
+        row.valid_from <= today,
+        sa.or_(row.valid_until.is_(None), row.valid_until > today),
+    )

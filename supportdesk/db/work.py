@@ -1,0 +1,202 @@
+"""The work table: claiming with a lease, finishing with a fence.
+
+One design on both databases. `visible_at` is when work is due and, once claimed, the end of the
+lease; whoever crashes simply lets it run out. Finishing checks the lease, so a worker that slept
+past it cannot finish what another one has taken over.
+
+These functions run inside the caller's transaction.
+"""
+
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from supportdesk.db.models import Work, WorkState
+from supportdesk.errors import SupportdeskError
+
+_work = cast(sa.Table, Work.__table__)
+
+
+class LeaseLost(SupportdeskError):
+    """Somebody else took the work over; what was done for it must be rolled back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A piece of work that is ours until its lease ends; `attempts` counts this claim, too."""
+
+    id: int
+    kind: str
+    payload: dict[str, Any]
+    attempts: int
+    max_attempts: int
+    lease: str
+
+    @property
+    def is_last_attempt(self) -> bool:
+        """Tell whether nobody will try again after this."""
+        return self.attempts >= self.max_attempts
+
+
+def enqueue(
+    session: Session,
+    kind: str,
+    payload: dict[str, Any],
+    *,
+    now: datetime,
+    max_attempts: int,
+    run_at: datetime | None = None,
+    dedupe_key: str | None = None,
+) -> None:
+    """Ask for a piece of work; with a `dedupe_key` that was used before, nothing happens."""
+    enqueue_many(
+        session,
+        kind,
+        [payload],
+        now=now,
+        max_attempts=max_attempts,
+        run_at=run_at,
+        dedupe_keys=[dedupe_key],
+    )
+
+
+def enqueue_many(
+    session: Session,
+    kind: str,
+    payloads: Sequence[dict[str, Any]],
+    *,
+    now: datetime,
+    max_attempts: int,
+    run_at: datetime | None = None,
+    dedupe_keys: Sequence[str | None] | None = None,
+) -> None:
+    """Ask for several pieces of work of one kind in one statement."""
+    if not payloads:
+        return
+    keys = dedupe_keys or [None] * len(payloads)
+    rows = [
+        {
+            "kind": kind,
+            "payload": payload,
+            "dedupe_key": key,
+            "visible_at": run_at or now,
+            "max_attempts": max_attempts,
+            "created_at": now,
+        }
+        for payload, key in zip(payloads, keys, strict=True)
+    ]
+    session.execute(insert_or_ignore(session, _work), rows)
+
+
+def claim(
+    session: Session,
+    kinds: Collection[str],
+    *,
+    now: datetime,
+    limit: int,
+    lease_seconds: int,
+) -> list[Claim]:
+    """Take up to `limit` due pieces of work, the longest due first.
+
+    What has used up its attempts, be it by crashing, is marked dead instead of being given out.
+    """
+    _bury_exhausted(session, kinds, now)
+    due = (
+        sa.select(_work.c.id)
+        .where(_work.c.state == WorkState.READY, _work.c.visible_at <= now)
+        .where(_work.c.kind.in_(kinds))
+        .order_by(_work.c.visible_at, _work.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+        .prefix_with("MATERIALIZED", dialect="postgresql")
+    )
+    lease = secrets.token_hex(16)
+    taken = session.execute(
+        sa.update(_work)
+        .where(_work.c.id.in_(sa.select(due.c.id)))
+        .values(
+            visible_at=now + timedelta(seconds=lease_seconds),
+            attempts=_work.c.attempts + 1,
+            lease=lease,
+        )
+        .returning(
+            _work.c.id, _work.c.kind, _work.c.payload, _work.c.attempts, _work.c.max_attempts
+        )
+    ).all()
+    claims = [
+        Claim(row.id, row.kind, row.payload, row.attempts, row.max_attempts, lease) for row in taken
+    ]
+    return sorted(claims, key=lambda one: one.id)
+
+
+def finish(session: Session, claims: Sequence[Claim], *, now: datetime) -> None:
+    """Mark claimed work done, in the transaction of its effect.
+
+    Raises:
+        LeaseLost: at least one piece is no longer ours; the whole transaction must roll back.
+    """
+    _update_ours(session, claims, {"state": WorkState.DONE, "finished_at": now, "lease": None})
+
+
+def postpone(session: Session, one: Claim, *, until: datetime, problem: str) -> None:
+    """Give claimed work back, to be due again at `until`."""
+    _update_ours(session, [one], {"visible_at": until, "lease": None, "problem": problem})
+
+
+def bury(session: Session, one: Claim, *, problem: str, now: datetime) -> None:
+    """Mark claimed work dead: nobody tries again until a person asks for it."""
+    values = {"state": WorkState.DEAD, "finished_at": now, "lease": None, "problem": problem}
+    _update_ours(session, [one], values)
+
+
+def revive(session: Session, work_id: int, *, now: datetime) -> bool:
+    """Make dead work due again with fresh attempts; False when there is no such dead work."""
+    revived = session.execute(
+        sa.update(_work)
+        .where(_work.c.id == work_id, _work.c.state == WorkState.DEAD)
+        .values(state=WorkState.READY, visible_at=now, attempts=0, finished_at=None)
+    )
+    return cast(sa.CursorResult[Any], revived).rowcount == 1
+
+
+def insert_or_ignore(session: Session, table: sa.Table) -> sa.Insert:
+    """Build an INSERT that skips rows which some unique key forbids."""
+    if session.get_bind().dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def _bury_exhausted(session: Session, kinds: Collection[str], now: datetime) -> None:
+    session.execute(
+        sa.update(_work)
+        .where(_work.c.state == WorkState.READY, _work.c.visible_at <= now)
+        .where(_work.c.kind.in_(kinds), _work.c.attempts >= _work.c.max_attempts)
+        .values(
+            state=WorkState.DEAD,
+            finished_at=now,
+            lease=None,
+            problem=sa.func.coalesce(_work.c.problem, "gave up: every attempt was cut short"),
+        )
+    )
+
+
+def _update_ours(session: Session, claims: Sequence[Claim], values: dict[str, Any]) -> None:
+    if not claims:
+        return
+    changed = session.execute(
+        sa.update(_work)
+        .where(_work.c.id.in_([one.id for one in claims]), _work.c.lease == claims[0].lease)
+        .values(**values)
+    )
+    if cast(sa.CursorResult[Any], changed).rowcount != len(claims):
+        raise LeaseLost(
+            f"The lease on {claims[0].kind} work ran out before it was finished;"
+            " its effects are rolled back and another worker goes on."
+        )
