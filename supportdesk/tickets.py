@@ -22,6 +22,35 @@ class Desk(StrEnum):
     TDMS = "tdms"
 
 
+class EventKind(StrEnum):
+    """What can happen to a ticket; its history tells nothing else."""
+
+    CREATED = "created"
+    MESSAGE_RECEIVED = "message_received"
+    DECIDED = "decided"
+    REPLIED = "replied"
+    ACKNOWLEDGED = "acknowledged"  # the customer was told that we have it
+    SENT = "sent"
+    SEND_FAILED = "send_failed"
+    NOTE_ADDED = "note_added"
+    ASSIGNED = "assigned"
+    ESCALATED = "escalated"  # a person sent it to TDMS
+    RETURNED = "returned"  # a person sent it back from TDMS
+    OWNER_CHANGED = "owner_changed"
+    STATE_CHANGED = "state_changed"
+    TOPIC_CHANGED = "topic_changed"
+    PRIORITY_CHANGED = "priority_changed"
+    SENDER_IDENTIFIED = "sender_identified"
+    HANDED_BACK = "handed_back"
+    HAND_OVER_ACKNOWLEDGED = "hand_over_acknowledged"
+    LINE_PROPOSED = "line_proposed"
+    LINE_CONFIRMED = "line_confirmed"
+    LINE_DISMISSED = "line_dismissed"
+    LINE_CARRIED_OUT = "line_carried_out"
+    LINE_HELD = "line_held"  # waits for the approval of somebody with the right role
+    LINE_REFUSED = "line_refused"
+
+
 ACTIVE_STATES = frozenset({State.NEW, State.OPEN, State.WAITING_CUSTOMER, State.WAITING_INTERNAL})
 
 _WORKING = frozenset({State.OPEN, State.WAITING_CUSTOMER, State.WAITING_INTERNAL, State.RESOLVED})

@@ -75,7 +75,7 @@ def _of_customers_of_tdms(viewer: Viewer) -> Condition:
     return Ticket.organisation_id.in_(organisations)
 
 
-def _managed_organisations(viewer: Viewer) -> sa.Select[tuple[int]]:
+def _managed_organisations(viewer: Viewer) -> sa.Select[int]:
     """Organisations that the viewer manages, in person or through the framework contract."""
     today = viewer.today
     mine = sa.select(Assignment.id).where(
