@@ -1,0 +1,1 @@
+"""Real servers that the suite starts for itself and stops again."""
