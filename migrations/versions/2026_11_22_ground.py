@@ -592,6 +592,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.create_index("ix_event_ticket_id", ["ticket_id", "id"], unique=False)
+        batch_op.create_index(
+            "ix_event_escalated",
+            ["ticket_id"],
+            unique=False,
+            postgresql_where=sa.text("kind = 'escalated'"),
+            sqlite_where=sa.text("kind = 'escalated'"),
+        )
 
     op.create_table(
         "hand_over",
@@ -917,6 +924,13 @@ def upgrade() -> None:
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_decision_message_id"), ["message_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_decision_ticket_id"), ["ticket_id"], unique=False)
+        batch_op.create_index(
+            "ix_decision_of_tdms",
+            ["ticket_id"],
+            unique=False,
+            postgresql_where=sa.text("target = 'tdms'"),
+            sqlite_where=sa.text("target = 'tdms'"),
+        )
 
     op.create_table(
         "message_mailbox",
@@ -1045,6 +1059,11 @@ def downgrade() -> None:
     op.drop_table("outbox")
     op.drop_table("message_mailbox")
     with op.batch_alter_table("decision", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_decision_of_tdms",
+            postgresql_where=sa.text("target = 'tdms'"),
+            sqlite_where=sa.text("target = 'tdms'"),
+        )
         batch_op.drop_index(batch_op.f("ix_decision_ticket_id"))
         batch_op.drop_index(batch_op.f("ix_decision_message_id"))
 
@@ -1082,6 +1101,11 @@ def downgrade() -> None:
 
     op.drop_table("hand_over")
     with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_event_escalated",
+            postgresql_where=sa.text("kind = 'escalated'"),
+            sqlite_where=sa.text("kind = 'escalated'"),
+        )
         batch_op.drop_index("ix_event_ticket_id")
 
     op.drop_table("event")

@@ -147,6 +147,14 @@ class StoredDecision(Base):
     """A routing decision as it was made: its facts, its trace, the versions that made it."""
 
     __tablename__ = "decision"
+    __table_args__ = (
+        sa.Index(
+            "ix_decision_of_tdms",
+            "ticket_id",
+            postgresql_where=sa.text("target = 'tdms'"),
+            sqlite_where=sa.text("target = 'tdms'"),
+        ),
+    )
 
     id: Mapped[Id]
     ticket_id: Mapped[int] = mapped_column(sa.ForeignKey("ticket.id"), index=True)
@@ -267,7 +275,15 @@ class Event(Base):
     """Something that happened to a ticket: its history, and the news for live pages."""
 
     __tablename__ = "event"
-    __table_args__ = (sa.Index("ix_event_ticket_id", "ticket_id", "id"),)
+    __table_args__ = (
+        sa.Index("ix_event_ticket_id", "ticket_id", "id"),
+        sa.Index(
+            "ix_event_escalated",
+            "ticket_id",
+            postgresql_where=sa.text("kind = 'escalated'"),
+            sqlite_where=sa.text("kind = 'escalated'"),
+        ),
+    )
 
     id: Mapped[Id]
     ticket_id: Mapped[int | None] = mapped_column(sa.ForeignKey("ticket.id"))

@@ -57,8 +57,13 @@ def may_write(session: Session, viewer: Viewer, ticket_id: int) -> bool:
 
 def _of_tdms(viewer: Viewer, ticket: Any) -> Condition:
     """Tickets at the TDMS desk, once there, or handled by the viewer."""
-    decided = sa.select(StoredDecision.ticket_id).where(StoredDecision.target == Target.TDMS)
-    escalated = sa.select(Event.ticket_id).where(Event.kind == EventKind.ESCALATED)
+    # Literals, not parameters: only with them the partial indices are used.
+    decided = sa.select(StoredDecision.ticket_id).where(
+        StoredDecision.target == sa.literal_column(f"'{Target.TDMS}'")
+    )
+    escalated = sa.select(Event.ticket_id).where(
+        Event.kind == sa.literal_column(f"'{EventKind.ESCALATED}'")
+    )
     return sa.or_(
         ticket.desk == Desk.TDMS,
         ticket.handler_id == viewer.agent_id,
