@@ -59,6 +59,7 @@ class SenderAuth:
     dkim: Verdict = Verdict.NONE
     dmarc: Verdict = Verdict.NONE
     trusted: bool = False
+    aligned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

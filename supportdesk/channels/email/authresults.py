@@ -1,0 +1,134 @@
+"""What our own mail host found out about the sender, from Authentication-Results.
+
+Source: RFC 8601, 5: results of other hosts, and forged ones of ours, prove nothing.
+"""
+
+import re
+from dataclasses import dataclass
+
+from supportdesk.channels.email.headers import Headers
+from supportdesk.messages import InboundMessage, SenderAuth, Verdict
+
+MAX_VALUE_CHARS = 8 * 1024
+
+COMMENT = re.compile(r"\([^()]{0,2000}\)")
+RESULT = re.compile(r"\s*([a-z0-9-]{1,50})(?:\s*/\s*\d{1,5})?\s*=\s*([a-z]{1,30})", re.IGNORECASE)
+PROPERTY = re.compile(r'([a-z]{1,20}\.[a-z0-9_-]{1,50})\s*=\s*"?([^\s;"]{1,320})', re.IGNORECASE)
+RECEIVED_BY = re.compile(r"\bby\s+([a-z0-9_.-]{1,255})", re.IGNORECASE)
+IP_ADDRESS = re.compile(r"[\d.]+")
+FAILED = {"fail", "softfail", "hardfail"}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One method's result with its properties, such as "header.d"."""
+
+    method: str
+    result: str
+    properties: dict[str, str]
+
+
+def sender_auth(headers: Headers, authserv_id: str, sender_domain: str) -> SenderAuth:
+    """Read the verdict of the host `authserv_id`; nothing is trusted when it is ""."""
+    results = trusted_results(headers, authserv_id)
+    if results is None:
+        return SenderAuth()
+    return SenderAuth(
+        spf=_verdict(results, "spf"),
+        dkim=_verdict(results, "dkim"),
+        dmarc=_verdict(results, "dmarc"),
+        trusted=True,
+        aligned=_aligned(results, sender_domain.lower()),
+    )
+
+
+def is_aligned(message: InboundMessage) -> bool:
+    """Tell whether the domain in From is proven: DMARC, or aligned SPF or DKIM (assurance L1)."""
+    return message.sender is not None and message.auth.trusted and message.auth.aligned
+
+
+def trusted_results(headers: Headers, authserv_id: str) -> list[Result] | None:
+    """Collect the results of our host, None when it left none.
+
+    Above the first Received line every field of our host counts: a sender cannot write there.
+    Below it only the topmost counts, and none below a hop that a foreign host wrote.
+    """
+    wanted = authserv_id.strip().lower()
+    found: list[Result] | None = None
+    received = 0
+    for name, value in headers.fields if wanted else ():
+        if name == "received":
+            received += 1
+            if found is not None or _is_foreign(value, wanted):
+                break
+        elif name == "authentication-results":
+            host, results = parse_results(value.decode("latin-1"))
+            if host != wanted:
+                continue
+            found = (found or []) + results
+            if received:
+                break
+    return found
+
+
+def parse_results(value: str) -> tuple[str, list[Result]]:
+    """Split a field into the lower-case host that wrote it and its results."""
+    value = value[:MAX_VALUE_CHARS]
+    for _ in range(3):  # comments within comments, as deep as honest ones go
+        value = COMMENT.sub(" ", value)
+    head, *statements = value.split(";")
+    host = head.split()[0].lower() if head.split() else ""
+    results = []
+    for statement in statements:
+        if match := RESULT.match(statement):
+            properties = {p[1].lower(): p[2].lower() for p in PROPERTY.finditer(statement)}
+            results.append(Result(match[1].lower(), match[2].lower(), properties))
+    return host, results
+
+
+def _is_foreign(received: bytes, authserv_id: str) -> bool:
+    """Tell whether a hop's line was written by a host outside our host's domain."""
+    by = RECEIVED_BY.search(COMMENT.sub(" ", received[:MAX_VALUE_CHARS].decode("latin-1")))
+    host = by[1].lower().rstrip(".") if by else ""
+    if "." not in host or IP_ADDRESS.fullmatch(host) or host.endswith((".local", ".internal")):
+        return False
+    return _organisation(host) != _organisation(authserv_id)
+
+
+def _organisation(host: str) -> str:
+    return ".".join(host.split(".")[-2:])
+
+
+def _verdict(results: list[Result], method: str) -> Verdict:
+    said = {result.result for result in results if result.method == method}
+    if "pass" in said:
+        return Verdict.PASS
+    return Verdict.FAIL if said & FAILED else Verdict.NONE
+
+
+def _aligned(results: list[Result], domain: str) -> bool:
+    if not domain or _verdict(results, "dmarc") is Verdict.FAIL:
+        return False
+    return any(_proves(result, domain) for result in results if result.result == "pass")
+
+
+def _proves(result: Result, domain: str) -> bool:
+    properties = result.properties
+    match result.method:
+        case "dmarc":
+            return _same_domain(properties.get("header.from", domain), domain)
+        case "spf":
+            return _same_domain(properties.get("smtp.mailfrom", ""), domain)
+        case "dkim":
+            signer = properties.get("header.d") or properties.get("header.i", "")
+            return _same_domain(signer, domain)
+        case _:
+            return False
+
+
+def _same_domain(proven: str, domain: str) -> bool:
+    """Compare relaxed: equal, or one below the other."""
+    proven = proven.rpartition("@")[2].strip(".<>")
+    if "." not in proven or "." not in domain:
+        return False
+    return proven == domain or domain.endswith(f".{proven}") or proven.endswith(f".{domain}")

@@ -1,0 +1,231 @@
+"""A received mail, from its bytes to what its sender meant.
+
+Pure and linear; still run it through `pool.ParserPool`: no list of hazards is ever complete.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from supportdesk.channels.email.addresses import parse_addresses
+from supportdesk.channels.email.authresults import sender_auth
+from supportdesk.channels.email.automatic import origin_of
+from supportdesk.channels.email.headers import Headers, split_header
+from supportdesk.channels.email.mime import Part, name_for, parse_part
+from supportdesk.channels.email.quotes import reply_text
+from supportdesk.channels.email.sanitise import sanitise, text_of_html
+from supportdesk.errors import Unreadable
+from supportdesk.messages import Address, Attachment, Channel, InboundMessage
+
+MAX_TEXT_CHARS = 1024 * 1024
+MAX_REFERENCES = 100
+MAX_SUBJECT_CHARS = 1000
+
+MESSAGE_ID = re.compile(r"<([^<>]{1,998})>")
+BARE_MESSAGE_ID = re.compile(r"[^\s<>,;]{1,490}@[^\s<>,;]{1,490}")
+WHITE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableHeaders:
+    """What can always be shown of a mail, even of one that cannot be parsed."""
+
+    subject: str
+    sender: Address | None
+    to: tuple[Address, ...]
+    cc: tuple[Address, ...]
+    reply_to: tuple[Address, ...]
+    message_id: str | None
+    in_reply_to: str | None
+    references: tuple[str, ...]
+    sent_at: datetime | None
+
+
+def readable_headers(raw: bytes) -> ReadableHeaders:
+    """Read the header alone: bounded time and memory, and nothing raised, for any bytes."""
+    headers, _ = split_header(raw)
+    return _readable(headers)
+
+
+def parse_message(raw: bytes, *, authserv_id: str = "", instance_id: str = "") -> InboundMessage:
+    """Understand one mail. It says what the mail is and knows nothing of who is on file.
+
+    `authserv_id` is the host whose Authentication-Results are trusted, "" for none;
+    `instance_id` marks our own mail, which is a loop when it comes back.
+
+    Raises Unreadable when the bytes are no mail at all.
+    """
+    root = parse_part(raw)
+    headers = root.headers
+    if not headers.fields:
+        raise Unreadable("The mail has no header lines; look at the stored file.")
+    readable = _readable(headers)
+    body = _Body()
+    body.add(root)
+    text = body.joined_text()
+    sender = readable.sender
+    origin = origin_of(root, sender.address if sender else "", text, instance_id)
+    domain = sender.address.rpartition("@")[2] if sender else ""
+    return InboundMessage(
+        channel=Channel.EMAIL,
+        content_hash=_content_hash(raw, root, sender),
+        sender=sender,
+        subject=readable.subject,
+        text=text,
+        reply_text=reply_text(text, readable.subject),
+        html=body.joined_html(),
+        to=readable.to,
+        cc=readable.cc,
+        reply_to=readable.reply_to,
+        message_id=readable.message_id,
+        in_reply_to=readable.in_reply_to,
+        references=readable.references,
+        sent_at=readable.sent_at,
+        attachments=tuple(body.attachments),
+        automatic=origin.automatic,
+        dsn_status=origin.dsn_status,
+        bounced_message_id=origin.bounced_message_id,
+        auth=sender_auth(headers, authserv_id, domain),
+    )
+
+
+def _readable(headers: Headers) -> ReadableHeaders:
+    in_reply_to = _message_ids(headers, "in-reply-to")
+    references = _message_ids(headers, "references")
+    message_ids = _message_ids(headers, "message-id")
+    return ReadableHeaders(
+        subject=headers.text("subject")[:MAX_SUBJECT_CHARS],
+        sender=_sender(headers),
+        to=_recipients(headers, "to"),
+        cc=_recipients(headers, "cc"),
+        reply_to=_recipients(headers, "reply-to"),
+        message_id=message_ids[0] if message_ids else None,
+        in_reply_to=in_reply_to[0] if in_reply_to else None,
+        references=tuple(references[-MAX_REFERENCES:]),
+        sent_at=_sent_at(headers),
+    )
+
+
+def _sender(headers: Headers) -> Address | None:
+    """Read the author; two From fields, two authors or none at all are nobody."""
+    if len(headers.all("from")) != 1:
+        return None
+    found = parse_addresses(headers.undecoded("from"), limit=2)
+    return found[0] if len(found) == 1 else None
+
+
+def _recipients(headers: Headers, name: str) -> tuple[Address, ...]:
+    value = b", ".join(headers.all(name))
+    return parse_addresses(Headers(((name, value),), headers.charset).undecoded(name))
+
+
+def _message_ids(headers: Headers, name: str) -> list[str]:
+    """Read message identifiers with their brackets; a long one may be folded inside."""
+    value = headers.text(name)
+    if found := MESSAGE_ID.findall(value):
+        return [f"<{WHITE.sub('', one)}>" for one in found]
+    return [f"<{one}>" for one in BARE_MESSAGE_ID.findall(value)]
+
+
+def _sent_at(headers: Headers) -> datetime | None:
+    try:
+        sent = parsedate_to_datetime(headers.text("date")[:100])
+        return (sent if sent.tzinfo else sent.replace(tzinfo=UTC)).astimezone(UTC)
+    except Exception:  # the library raises half a dozen kinds on bad dates
+        return None
+
+
+def _content_hash(raw: bytes, root: Part, sender: Address | None) -> str:
+    """Hash date, sender and body, so that copies in two mailboxes are equal.
+
+    The sender's line is used as sent when it names nobody or more than one.
+    """
+    author = sender.address.lower().encode() if sender else b",".join(root.headers.all("from"))
+    body = raw[root.start :].replace(b"\r\n", b"\n").rstrip()
+    digest = hashlib.sha256()
+    for piece in (root.headers.raw("date"), author):
+        digest.update(len(piece).to_bytes(8) + piece)
+    digest.update(body)
+    return digest.hexdigest()
+
+
+@dataclass(slots=True)
+class _Body:
+    """Collects what is to be read and what travels along."""
+
+    texts: list[str] = field(default_factory=list)
+    pages: list[str] = field(default_factory=list)
+    attachments: list[Attachment] = field(default_factory=list)
+    has_page: bool = False
+
+    def add(self, part: Part) -> None:
+        """Take in a part of a mail in the order of its sender."""
+        if part.content_type == "multipart/alternative":
+            self._add_alternative(part)
+        elif part.children:
+            for child in part.children:
+                self.add(child)
+        elif not _is_body(part):
+            self._attach(part)
+        elif part.content_type == "text/html":
+            page, text = self._page(part)
+            self.pages.append(page)
+            self.texts.append(text)
+        else:
+            text = self._text(part)
+            self.texts.append(text)
+            self.pages.append(_as_html(text))
+
+    def _add_alternative(self, part: Part) -> None:
+        """Keep both the plain and the rich version of the same words."""
+        plain, rich = _Body(), _Body()
+        for child in part.children:
+            leaves = {leaf.content_type for leaf in child.walk() if _is_body(leaf)}
+            (rich if "text/html" in leaves else plain).add(child)
+        self.texts += plain.texts if plain.joined_text() else rich.texts
+        self.pages += rich.pages if rich.has_page else plain.pages
+        self.has_page |= rich.has_page
+        self.attachments += plain.attachments + rich.attachments
+
+    def _text(self, part: Part) -> str:
+        text = part.text
+        if len(text) > MAX_TEXT_CHARS:
+            self._attach(part)
+        return text[:MAX_TEXT_CHARS].strip("\n")
+
+    def _page(self, part: Part) -> tuple[str, str]:
+        page = sanitise(self._text(part))
+        self.has_page = True
+        return page, text_of_html(page)
+
+    def _attach(self, part: Part) -> None:
+        content_type = part.content_type
+        self.attachments.append(
+            Attachment(
+                filename=part.filename or name_for(content_type, len(self.attachments) + 1),
+                content_type=content_type,
+                content=part.content,
+                content_id=part.content_id,
+                is_inline=part.disposition != "attachment" and part.content_id is not None,
+            )
+        )
+
+    def joined_text(self) -> str:
+        return "\n\n".join(text for text in self.texts if text.strip()).strip()
+
+    def joined_html(self) -> str:
+        return "\n".join(page for page in self.pages if page) if self.has_page else ""
+
+
+def _is_body(part: Part) -> bool:
+    """Tell whether a leaf is meant to be read in place."""
+    if part.content_type not in {"text/plain", "text/html"} or part.children:
+        return False
+    return part.disposition != "attachment" and not part.filename
+
+
+def _as_html(text: str) -> str:
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f'<div style="white-space:pre-wrap">{escaped}</div>' if text.strip() else ""
