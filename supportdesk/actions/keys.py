@@ -43,3 +43,8 @@ def unseal(secret_key: bytes, sealed: str) -> str:
 
 def _box(secret_key: bytes) -> Fernet:
     return Fernet(base64.urlsafe_b64encode(key_for(secret_key, _SEALING)))
+
+
+def instance_id(secret_key: bytes) -> str:
+    """Name this installation in mails that it sends, so that it knows its own coming back."""
+    return key_for(secret_key, "instance")[:8].hex()

@@ -3,7 +3,6 @@
 One condition, put into every query for tickets: lists, counts, search and single pages alike.
 """
 
-from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +16,7 @@ from supportdesk.db.models import (
     StoredDecision,
     Ticket,
 )
+from supportdesk.db.queries.validity import valid_on
 from supportdesk.db.queries.viewers import Viewer
 from supportdesk.routing.decision import Target
 from supportdesk.tickets import Desk, EventKind
@@ -86,21 +86,14 @@ def _managed_organisations(viewer: Viewer) -> sa.Select[int]:
     mine = sa.select(Assignment.id).where(
         Assignment.service == Service.ACCOUNT_MANAGER,
         Assignment.agent_id == viewer.agent_id,
-        _valid(Assignment, today),
+        valid_on(Assignment, today),
     )
     own = aliased(Assignment)
     has_its_own = sa.exists().where(
         own.organisation_id == Organisation.id,
         own.service == Service.ACCOUNT_MANAGER,
-        _valid(own, today),
+        valid_on(own, today),
     )
     directly = mine.where(Assignment.organisation_id == Organisation.id).exists()
     by_contract = mine.where(Assignment.contract_id == Organisation.contract_id).exists()
     return sa.select(Organisation.id).where(sa.or_(directly, sa.and_(by_contract, ~has_its_own)))
-
-
-def _valid(row: Any, today: date) -> Condition:
-    return sa.and_(
-        row.valid_from <= today,
-        sa.or_(row.valid_until.is_(None), row.valid_until > today),
-    )

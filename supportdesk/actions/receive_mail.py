@@ -1,0 +1,142 @@
+"""Keep a mail before anybody tries to understand it: bytes, receipts, and the work to route it."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from supportdesk.actions.runtime import Runtime
+from supportdesk.channels.email.addresses import normalise_address
+from supportdesk.channels.email.tokens import split_plus
+from supportdesk.db.models import Mailbox, Receipt, ReceiptState
+from supportdesk.db.work import Kind, enqueue_many, insert_or_ignore
+from supportdesk.errors import NotFound
+from supportdesk.messages import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A mail found in a polled mailbox; `raw` is only its header when `is_truncated`."""
+
+    mailbox_id: int
+    uidvalidity: int
+    uid: int
+    raw: bytes
+    received_at: datetime
+    is_truncated: bool
+
+
+def is_our_address(runtime: Runtime, address: str) -> bool:
+    """Tell whether mail to `address`, plus part or not, is for one of our active mailboxes."""
+    with runtime.database.read() as session:
+        return bool(_mailboxes_of(session, [address]))
+
+
+def receive_mail(
+    runtime: Runtime,
+    raw: bytes,
+    *,
+    mail_from: str,
+    recipients: Sequence[str],
+    received_at: datetime,
+) -> None:
+    """Keep a mail that came through the door, once for each of our mailboxes it is addressed to.
+
+    Returns only after the commit: now the sender may be told that it was accepted. The same bytes
+    to the same mailbox again change nothing.
+
+    Raises:
+        NotFound: none of the recipients is ours.
+    """
+    digest = hashlib.sha256(raw).hexdigest()
+    with runtime.database.read() as session:
+        mailboxes = _mailboxes_of(session, recipients)
+    if not mailboxes:
+        raise NotFound(
+            f"None of {', '.join(recipients) or 'no recipients'} is one of our mailboxes."
+        )
+    envelope = {"from": mail_from, "to": list(recipients)}
+    blob_key = runtime.blobs.put(raw)
+    now = runtime.clock()
+    rows = [
+        {
+            "channel": Channel.EMAIL,
+            "external_id": f"door:{mailbox_id}:{digest}",
+            "mailbox_id": mailbox_id,
+            "received_at": received_at,
+            "stored_at": now,
+            "blob_key": blob_key,
+            "size_bytes": len(raw),
+            "envelope": envelope,
+        }
+        for mailbox_id in mailboxes
+    ]
+    with runtime.database.write() as session:
+        _keep(session, rows, now=now, max_attempts=runtime.settings.work_attempts)
+
+
+def receive_fetched(runtime: Runtime, mail: Fetched) -> None:
+    """Keep a mail found in a polled mailbox; one that is known already changes nothing.
+
+    A mail above the size limit is kept as its header and goes to quarantine at once: the mail itself
+    stays in the mailbox.
+    """
+    now = runtime.clock()
+    row: dict[str, Any] = {
+        "channel": Channel.EMAIL,
+        "external_id": imap_identity(mail.mailbox_id, mail.uidvalidity, mail.uid),
+        "mailbox_id": mail.mailbox_id,
+        "received_at": mail.received_at,
+        "stored_at": now,
+        "blob_key": runtime.blobs.put(mail.raw),
+        "size_bytes": len(mail.raw),
+        "envelope": {},
+    }
+    if mail.is_truncated:
+        row |= {
+            "state": ReceiptState.QUARANTINED,
+            "problem": f"larger than {runtime.settings.mail_max_mib} MiB;"
+            " only its header was fetched, the mail is still in the mailbox",
+        }
+    with runtime.database.write() as session:
+        _keep(session, [row], now=now, max_attempts=runtime.settings.work_attempts)
+
+
+def imap_identity(mailbox_id: int, uidvalidity: int, uid: int) -> str:
+    """Give the identity of a mail in a polled mailbox. Source: RFC 3501 §2.3.1.1."""
+    return f"imap:{mailbox_id}:{uidvalidity}:{uid}"
+
+
+def _mailboxes_of(session: Session, addresses: Collection[str]) -> list[int]:
+    wanted = {normalise_address(split_plus(address).base) for address in addresses}
+    return list(
+        session.scalars(
+            sa.select(Mailbox.id)
+            .where(Mailbox.address.in_(wanted), Mailbox.is_active)
+            .order_by(Mailbox.id)
+        )
+    )
+
+
+def _keep(
+    session: Session, rows: list[dict[str, Any]], *, now: datetime, max_attempts: int
+) -> None:
+    table = Receipt.__table__
+    assert isinstance(table, sa.Table)  # noqa: S101 - mapped to a table, not to a join
+    new_ids: list[int] = []
+    for row in rows:
+        insert = insert_or_ignore(session, table).values(**row).returning(table.c.id)
+        new_id = session.scalar(insert)
+        if new_id is not None and row.get("state") is None:
+            new_ids.append(new_id)
+    enqueue_many(
+        session,
+        Kind.ROUTE,
+        [{"receipt_id": receipt_id} for receipt_id in new_ids],
+        now=now,
+        max_attempts=max_attempts,
+    )
