@@ -1,7 +1,9 @@
 """Mailboxes out of address fields: the list is parsed first, words are decoded afterwards."""
 
 import re
+import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 
 from supportdesk.channels.email.headers import ESCAPED, FORBIDDEN, clean, decode_words
 from supportdesk.messages import Address
@@ -27,6 +29,25 @@ def parse_addresses(value: str, limit: int = MAX_RECIPIENTS) -> tuple[Address, .
         if len(found) == limit:
             break
     return tuple(found)
+
+
+def normalise_address(address: str) -> str:
+    """Give the form in which addresses are stored and compared; whatever it is, it never fails.
+
+    Lower case in both parts, because nobody tells two people apart by capitals; the domain in its
+    ASCII form. Source: RFC 5321 §2.4, RFC 3490.
+    """
+    local, at, domain = unicodedata.normalize("NFC", address.strip()).lower().rpartition("@")
+    domain = domain.rstrip(".")
+    # An empty or endless label cannot be encoded; it stays as it is and will match nobody.
+    with suppress(UnicodeError):
+        domain = domain.encode("idna").decode("ascii")
+    return f"{local}{at}{domain}"
+
+
+def is_address(text: str) -> bool:
+    """Tell whether `text` is one mailbox and nothing else."""
+    return len(text) <= MAX_ADDRESS_CHARS and ADDRESS.fullmatch(text) is not None
 
 
 def _tokens(value: str) -> Iterator[str]:
