@@ -43,5 +43,9 @@ class ChannelError(SupportdeskError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class Uncertain(ChannelError):
+    """The other side may have taken the message, but its confirmation did not arrive."""
+
+
 class SettingsError(SupportdeskError):
     """A setting has a value that cannot be used; the text names it and what is allowed."""
