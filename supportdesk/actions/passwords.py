@@ -7,7 +7,7 @@ from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatc
 
 from supportdesk.errors import InvalidInput
 
-SHORTEST = 10
+SHORTEST = 12
 LONGEST = 200
 
 # OWASP's figures for argon2id: 19 MiB, two passes, one lane.
