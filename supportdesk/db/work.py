@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -21,6 +22,17 @@ from supportdesk.db.models import Work, WorkState
 from supportdesk.errors import SupportdeskError
 
 _work = cast(sa.Table, Work.__table__)
+
+
+class Kind(StrEnum):
+    """What background work there is."""
+
+    ROUTE = "route"  # understand a receipt and bring it to its desk
+    SEND = "send"  # hand an outgoing mail to the relay
+    POLL = "poll"  # fetch what is new in a mailbox
+    HAND_BACK = "hand_back"  # give the night's work to the consultants
+    CLOSE = "close"  # close what has been resolved long enough
+    PRUNE = "prune"  # delete finished work and ended sessions
 
 
 class LeaseLost(SupportdeskError):
@@ -46,7 +58,7 @@ class Claim:
 
 def enqueue(
     session: Session,
-    kind: str,
+    kind: Kind,
     payload: dict[str, Any],
     *,
     now: datetime,
@@ -68,7 +80,7 @@ def enqueue(
 
 def enqueue_many(
     session: Session,
-    kind: str,
+    kind: Kind,
     payloads: Sequence[dict[str, Any]],
     *,
     now: datetime,
@@ -96,7 +108,7 @@ def enqueue_many(
 
 def claim(
     session: Session,
-    kinds: Collection[str],
+    kinds: Collection[Kind],
     *,
     now: datetime,
     limit: int,
@@ -173,7 +185,7 @@ def insert_or_ignore(session: Session, table: sa.Table) -> sa.Insert:
     return sqlite.insert(table).on_conflict_do_nothing()
 
 
-def _bury_exhausted(session: Session, kinds: Collection[str], now: datetime) -> None:
+def _bury_exhausted(session: Session, kinds: Collection[Kind], now: datetime) -> None:
     session.execute(
         sa.update(_work)
         .where(_work.c.state == WorkState.READY, _work.c.visible_at <= now)

@@ -1,0 +1,91 @@
+"""Who may be behind an address: contacts with the memberships and roles valid on a day."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from supportdesk.db.models import (
+    Contact,
+    ContactAddress,
+    Membership,
+    MembershipRole,
+    Organisation,
+)
+from supportdesk.db.queries.validity import valid_on
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A contact acting for one organisation, with the roles held there that day."""
+
+    contact_id: int
+    contact_name: str
+    language: str
+    organisation_id: int
+    organisation_name: str
+    contract_id: int | None
+    roles: frozenset[str]
+
+
+def find_identities(
+    session: Session, addresses: Collection[str], today: date
+) -> Mapping[str, tuple[Identity, ...]]:
+    """Find who may write from each of the normalised `addresses` on the local day `today`.
+
+    One entry for each membership valid that day; addresses that nobody has are absent.
+    """
+    rows = session.execute(
+        sa.select(
+            ContactAddress.address,
+            Contact.id.label("contact_id"),
+            Contact.name.label("contact_name"),
+            Contact.language,
+            Organisation.id.label("organisation_id"),
+            Organisation.name.label("organisation_name"),
+            Organisation.contract_id,
+            Membership.id.label("membership_id"),
+            MembershipRole.role,
+        )
+        .join(Contact, Contact.id == ContactAddress.contact_id)
+        .join(Membership, Membership.contact_id == Contact.id)
+        .join(Organisation, Organisation.id == Membership.organisation_id)
+        .outerjoin(
+            MembershipRole,
+            sa.and_(
+                MembershipRole.membership_id == Membership.id,
+                valid_on(MembershipRole, today),
+            ),
+        )
+        .where(ContactAddress.address.in_(addresses))
+        .where(valid_on(Membership, today))
+        .order_by(Contact.id, Organisation.id)
+    )
+    return _identities_by_address(rows)
+
+
+def _identities_by_address(rows: Iterable[Any]) -> dict[str, tuple[Identity, ...]]:
+    roles: dict[tuple[str, int], set[str]] = defaultdict(set)
+    firsts: dict[tuple[str, int], Any] = {}
+    for row in rows:
+        key = (row.address, row.membership_id)
+        firsts.setdefault(key, row)
+        if row.role is not None:
+            roles[key].add(row.role)
+    found: dict[str, tuple[Identity, ...]] = {}
+    for key, row in firsts.items():
+        identity = Identity(
+            row.contact_id,
+            row.contact_name,
+            row.language,
+            row.organisation_id,
+            row.organisation_name,
+            row.contract_id,
+            frozenset(roles[key]),
+        )
+        found[key[0]] = (*found.get(key[0], ()), identity)
+    return found
