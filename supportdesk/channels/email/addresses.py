@@ -57,15 +57,15 @@ def _tokens(value: str) -> Iterator[str]:
     """
     depth = position = 0
     while match := TOKEN.match(value, position):
-        token, position = match[0], match.end()
-        if token == '"':
+        piece, position = match[0], match.end()
+        if piece == '"':
             value, position = value[position:].replace('"', " "), 0
-        elif token == "(":
+        elif piece == "(":
             depth += 1
-        elif token == ")":
+        elif piece == ")":
             depth = max(depth - 1, 0)
         elif not depth:
-            yield token
+            yield piece
 
 
 def _mailboxes(value: str) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,8 @@ RESULT = re.compile(r"\s*([a-z0-9-]{1,50})(?:\s*/\s*\d{1,5})?\s*=\s*([a-z]{1,30}
 PROPERTY = re.compile(r'([a-z]{1,20}\.[a-z0-9_-]{1,50})\s*=\s*"?([^\s;"]{1,320})', re.IGNORECASE)
 RECEIVED_BY = re.compile(r"\bby\s+([a-z0-9_.-]{1,255})", re.IGNORECASE)
 IP_ADDRESS = re.compile(r"[\d.]+")
+# Under these a domain belongs to whoever has the third label.
+SECOND_LEVELS = {"ac", "co", "com", "edu", "gov", "net", "org"}
 FAILED = {"fail", "softfail", "hardfail"}
 
 
@@ -96,7 +98,8 @@ def _is_foreign(received: bytes, authserv_id: str) -> bool:
 
 
 def _organisation(host: str) -> str:
-    return ".".join(host.split(".")[-2:])
+    labels = host.split(".")
+    return ".".join(labels[-3 if labels[-2:-1] and labels[-2] in SECOND_LEVELS else -2 :])
 
 
 def _verdict(results: list[Result], method: str) -> Verdict:

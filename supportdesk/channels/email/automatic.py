@@ -21,8 +21,8 @@ FAILURE_STATUS = re.compile(r"\b([45]\.\d{1,3}\.\d{1,3})\b")
 REPORTS = {"message/disposition-notification", "message/feedback-report"}
 POSTMASTERS = {"mailer-daemon", "postmaster", "mail-daemon", "maildaemon"}
 NO_REPLY = re.compile(
-    r"(?:no[-_.]?reply|do[-_.]?not[-_.]?reply|neodpovidat|neodpovidej(?:te)?|bounces?|notifications?)"
-    r"(?:[-_.+].*)?",
+    r"(?:.*[-_.+])?(?:no[-_.]?reply|do[-_.]?not[-_.]?reply|neodpovidat|neodpovidej(?:te)?|bounces?|"
+    r"notifications?)(?:[-_.+].*)?",
     re.IGNORECASE,
 )
 REPLY_SUBJECT = re.compile(
@@ -44,7 +44,7 @@ LIST_HEADERS = ("list-id", "list-unsubscribe", "list-post", "list-help", "feedba
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who wrote the mail; the two last are set for a bounce only."""
+    """What kind of writer a mail has; `dsn_status` and `bounced_message_id` for a bounce only."""
 
     automatic: Automatic
     dsn_status: str | None = None

@@ -36,6 +36,7 @@ CHARSET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,39}")
 CZECH = frozenset("áčďéěíňóřšťúůýž")
 # Letters of no other language that a Western charset would show as "ì" and "ø".
 CZECH_ALONE = frozenset("ěř")
+SAMPLE_BYTES = 64 * 1024
 C1_CONTROLS = re.compile(rb"[\x80-\x9f]")
 NON_ASCII = re.compile(r"[^\x00-\x7f]")
 
@@ -105,10 +106,10 @@ def _czech(data: bytes, letters: frozenset[str], *, every: bool = False) -> str 
     for codec in ("cp1250", "iso8859-2"):
         if codec == "iso8859-2" and C1_CONTROLS.search(data):
             continue
-        text = data.decode(codec, "replace")
+        text = data[:SAMPLE_BYTES].decode(codec, "replace")
         accented = [c for c in text.lower() if c > "\x7f" and c.isalpha()]
         found = letters.intersection(accented)
         is_czech = found == letters if every else bool(found)
         if is_czech and sum(c in CZECH for c in accented) >= 0.9 * len(accented):
-            return text
+            return data.decode(codec, "replace")
     return None

@@ -71,7 +71,7 @@ def split_header(raw: bytes, start: int = 0, end: int | None = None) -> tuple[He
     limit = min(end, start + MAX_HEADER_BYTES)
     fields: list[tuple[str, bytearray]] = []
     position = start
-    while position < limit:
+    while position < limit and len(fields) <= MAX_FIELDS:
         newline = raw.find(b"\n", position, end)
         next_line = end if newline < 0 else newline + 1
         line = raw[position : min(next_line, limit, position + MAX_FIELD_BYTES)].rstrip(b"\r\n")
@@ -96,10 +96,10 @@ def _goes_on(raw: bytes, position: int, next_line: int, start: int) -> bool:
     """Tell whether a line that is no field is a stray one, with the header going on after it."""
     if position == start and raw.startswith((b"From ", b">From "), position):
         return True
-    return bool(fields_follow(raw, next_line)) and position > start
+    return position > start and _field_follows(raw, next_line)
 
 
-def fields_follow(raw: bytes, position: int) -> bool:
+def _field_follows(raw: bytes, position: int) -> bool:
     """Tell whether a header field begins at this offset."""
     return FIELD.match(raw, position, position + 300) is not None
 
@@ -127,7 +127,7 @@ def decode_words(text: str) -> str:
     pending, charset, last = b"", "", 0
     for match in ENCODED_WORD.finditer(text):
         between = text[last : match.start()]
-        if between.strip() or match[1].lower() != charset or (between and not pending):
+        if between.strip() or match[1].lower() != charset:
             pieces.append(charsets.decode(pending, charset))
             pending = b""
             if between.strip() or not last:

@@ -1,4 +1,4 @@
-"""The tree of a message's parts, by offsets into the raw bytes: linear, with depth and count bounded."""
+"""The tree of a message's parts, by offsets into the raw bytes: linear, depth and count bounded."""
 
 import binascii
 import re
@@ -18,6 +18,8 @@ from supportdesk.channels.email.headers import (
 MAX_DEPTH = 50
 MAX_PARTS = 1000
 MAX_FILENAME_CHARS = 150
+# More than this nobody reads in place.
+MAX_TEXT_BYTES = 1024 * 1024
 
 CONTENT_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}")
 REST_OF_DELIMITER = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
@@ -76,8 +78,11 @@ class Part:
 
     @property
     def text(self) -> str:
-        """The body as characters, line ends as "\\n", without NUL and broken surrogates."""
-        text = charsets.decode(self.content, self.parameters.get("charset"))
+        """The first MiB of the body as characters, line ends as "\\n", without NUL."""
+        content = self.content
+        if len(content) > MAX_TEXT_BYTES:
+            content = content[: content.rfind(b"\n", 0, MAX_TEXT_BYTES) + 1 or MAX_TEXT_BYTES]
+        text = charsets.decode(content, self.parameters.get("charset"))
         return printable(text.replace("\r\n", "\n").replace("\r", "\n"))
 
     @property
@@ -126,12 +131,14 @@ def name_for(content_type: str, number: int) -> str:
 
 
 def parse_part(raw: bytes) -> Part:
-    """Read a whole message; what lies too deep, or after too many parts, stays one undivided part."""
+    """Read a whole message; what lies too deep, or after too many parts, stays undivided."""
     budget = [MAX_PARTS]
-    return _parse(raw, 0, len(raw), "text/plain", 0, budget)
+    return _parse(raw, 0, len(raw), default="text/plain", depth=0, budget=budget)
 
 
-def _parse(raw: bytes, start: int, end: int, default: str, depth: int, budget: list[int]) -> Part:
+def _parse(
+    raw: bytes, start: int, end: int, *, default: str, depth: int, budget: list[int]
+) -> Part:
     budget[0] -= 1
     headers, body = split_header(raw, start, end)
     declared, parameters = parse_parameters(headers.undecoded("content-type"))
@@ -149,7 +156,9 @@ def _parse(raw: bytes, start: int, end: int, default: str, depth: int, budget: l
         if budget[0] <= 0:
             part.children.append(_undivided(raw, first, end))
             break
-        part.children.append(_parse(raw, first, last, inner, depth + 1, budget))
+        part.children.append(
+            _parse(raw, first, last, default=inner, depth=depth + 1, budget=budget)
+        )
     if not part.children:
         part.content_type = "text/plain"
     return part
@@ -190,7 +199,7 @@ def _before_newline(raw: bytes, start: int, position: int) -> int:
 def _from_uuencode(body: bytes) -> bytes:
     data = bytearray()
     for line in body.splitlines():
-        if line[:6] in {b"begin "} or line in {b"", b"end", b"`"}:
+        if line.startswith(b"begin ") or line in {b"", b"end", b"`"}:
             continue
         try:
             data += binascii.a2b_uu(line)

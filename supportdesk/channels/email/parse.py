@@ -13,13 +13,12 @@ from supportdesk.channels.email.addresses import parse_addresses
 from supportdesk.channels.email.authresults import sender_auth
 from supportdesk.channels.email.automatic import origin_of
 from supportdesk.channels.email.headers import Headers, split_header
-from supportdesk.channels.email.mime import Part, name_for, parse_part
+from supportdesk.channels.email.mime import MAX_TEXT_BYTES, Part, name_for, parse_part
 from supportdesk.channels.email.quotes import reply_text
 from supportdesk.channels.email.sanitise import sanitise, text_of_html
 from supportdesk.errors import Unreadable
 from supportdesk.messages import Address, Attachment, Channel, InboundMessage
 
-MAX_TEXT_CHARS = 1024 * 1024
 MAX_REFERENCES = 100
 MAX_SUBJECT_CHARS = 1000
 
@@ -190,10 +189,9 @@ class _Body:
         self.attachments += plain.attachments + rich.attachments
 
     def _text(self, part: Part) -> str:
-        text = part.text
-        if len(text) > MAX_TEXT_CHARS:
-            self._attach(part)
-        return text[:MAX_TEXT_CHARS].strip("\n")
+        if part.end - part.start > MAX_TEXT_BYTES and len(part.content) > MAX_TEXT_BYTES:
+            self._attach(part)  # what is cut off stays within reach
+        return part.text.strip("\n")
 
     def _page(self, part: Part) -> tuple[str, str]:
         page = sanitise(self._text(part))

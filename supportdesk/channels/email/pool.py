@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from supportdesk.channels.email.pool_child import LENGTH
@@ -30,6 +31,8 @@ START_SECONDS = 20.0
 BATCH_JOBS = 16
 BATCH_BYTES = 48 * 1024
 READ_BYTES = 1024 * 1024
+# What may wait in memory before `submit` makes its caller wait.
+QUEUED_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -38,7 +41,7 @@ class _Job:
     future: "Future[Any]"
 
 
-class _ChildEnded(Exception):  # noqa: N818
+class _ChildEnded(Exception):
     """A child is gone or was killed; the text says why."""
 
 
@@ -47,7 +50,7 @@ class _Child:
 
     def __init__(self, function: str, seconds: float, megabytes: int) -> None:
         self.seconds = seconds
-        path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+        path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         command = [sys.executable, "-m", "supportdesk.channels.email.pool_child", function]
         self.process = subprocess.Popen(  # noqa: S603 # our own interpreter and module
             [*command, str(seconds), str(megabytes)],
@@ -138,7 +141,8 @@ class ParserPool:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._processes = processes
         self._threads: list[threading.Thread] = []
-        self._lock = threading.Lock()
+        self._room = threading.Condition()
+        self._queued_bytes = 0
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -150,12 +154,16 @@ class ParserPool:
     def submit(self, raw: bytes, **options: Any) -> "Future[Any]":
         """Queue one mail; the future gives what the function returned or raises Unreadable.
 
-        Raises ChannelError through the future when no child can be started.
+        Waits while very much is queued. Raises ChannelError when the pool is closed, and through
+        the future when no child can be started.
         """
         job = _Job(pickle.dumps((raw, options), pickle.HIGHEST_PROTOCOL), Future())
-        with self._lock:
+        with self._room:
+            while self._queued_bytes and self._queued_bytes + len(job.data) > QUEUED_BYTES:
+                self._room.wait()
             if self._closed:
                 raise ChannelError("The mail parser is closed; start it anew.", permanent=False)
+            self._queued_bytes += len(job.data)
             self._start_threads()
             self._jobs.put(job)
         return job.future
@@ -175,7 +183,7 @@ class ParserPool:
         return list(self.stream(raws, **options))
 
     def stream(self, raws: Iterable[bytes], **options: Any) -> Iterator[Any]:
-        """Yield results, or Unreadable, in order as they become ready; few mails are held at once."""
+        """Yield results, or Unreadable, in order as they become ready; holds few mails at once."""
         waiting: deque[Future[Any]] = deque()
         for raw in raws:
             waiting.append(self.submit(raw, **options))
@@ -186,7 +194,7 @@ class ParserPool:
 
     def close(self) -> None:
         """End all children; mails still queued are parsed first."""
-        with self._lock:
+        with self._room:
             self._closed = True
             for _ in self._threads:
                 self._jobs.put(None)
@@ -213,13 +221,10 @@ class ParserPool:
                     if child is not None:
                         child.end()
                     child = None
-                    batch.popleft().future.set_exception(
-                        Unreadable(f"The mail cannot be parsed: {ended}.")
-                    )
+                    self._settle(batch, Unreadable(f"The mail cannot be parsed: {ended}."))
                 except Exception as error:
-                    for failed in batch:
-                        failed.future.set_exception(error)
-                    batch.clear()
+                    while batch:
+                        self._settle(batch, error)
             if is_last:
                 break
         if child is not None:
@@ -247,20 +252,21 @@ class ParserPool:
         if len(small) == len(batch):
             child.send(batch)
             while batch:
-                answer = child.result()
-                _settle(batch.popleft(), answer)
+                self._settle(batch, child.result())
             return
         while batch:
             child.send([batch[0]])
-            answer = child.result()
-            _settle(batch.popleft(), answer)
+            self._settle(batch, child.result())
 
-
-def _settle(job: _Job, answer: Any) -> None:
-    if isinstance(answer, Unreadable):
-        job.future.set_exception(answer)
-    else:
-        job.future.set_result(answer)
+    def _settle(self, batch: deque[_Job], answer: Any) -> None:
+        job = batch.popleft()
+        with self._room:
+            self._queued_bytes -= len(job.data)
+            self._room.notify_all()
+        if isinstance(answer, Exception):
+            job.future.set_exception(answer)
+        else:
+            job.future.set_result(answer)
 
 
 def outcome(future: "Future[Any]") -> Any:

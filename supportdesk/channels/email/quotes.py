@@ -1,42 +1,43 @@
 """The part of a text that its sender wrote, above the quoted history.
 
 Only a proposal for what to show first: the whole text stays with the message. In doubt nothing is
-hidden, above all no answer written between quoted lines. Every expression here is linear; the
-library mail-parser-reply is not, and knows neither Gmail's nor Seznam's Czech attribution.
+hidden, above all no answer written between quoted lines. Linear in the length of the text, which
+the library mail-parser-reply is not; nor does it know Gmail's, Apple's or Seznam's Czech.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 SEPARATOR = re.compile(
-    r"^[ \t]*+-{2,}+[ \t]*+(?:original (?:message|appointment|e-?mail)|původní (?:zpráva|e-?mail|schůzka)"
-    r"|pôvodn(?:á správa|ý e-?mail)|ursprüngliche nachricht)[ \t]*+-{2,}+[ \t]*+$",
-    re.IGNORECASE | re.MULTILINE,
+    r"-{2,}+[ \t]*+(?:original (?:message|appointment|e-?mail)|původní (?:zpráva|e-?mail|schůzka)|"
+    r"pôvodn(?:á správa|ý e-?mail)|ursprüngliche nachricht)[ \t]*+-{2,}+",
+    re.IGNORECASE,
 )
-FROM_LINE = re.compile(r"^[ \t]*+\*?(?:from|od|von)[ \t]*+:", re.IGNORECASE | re.MULTILINE)
-HEADER_LINE = re.compile(
-    r"[ \t]*+\*?(?:sent|date|to|subject|cc|odesláno|datum|komu|předmět|kopie|predmet|odoslané|"
-    r"gesendet|an|betreff)[ \t]*+:",
+# The fields that mail programs write above an older mail, in Czech, Slovak, English and German.
+FROM_FIELDS = frozenset({"from", "od", "von"})
+OTHER_FIELDS = frozenset(
+    "sent date to subject cc odesláno datum komu předmět kopie odoslané predmet kópia "
+    "gesendet an betreff".split()
+)
+ATTRIBUTION_START = re.compile(
+    r"(?:dne|dňa|on|am|po|út|ut|st|čt|št|pá|pi|so|ne|mon|tue|wed|thu|fri|sat|sun|pondělí|úterý|"
+    r"středa|čtvrtek|pátek|sobota|neděle)[\s,.]|\d{1,4}[./-]",
     re.IGNORECASE,
 )
 ATTRIBUTION_END = re.compile(
-    r"(?:napsal|napsala|napsal\(a\)|napsal/a|napísal|napísala|napísal\(a\)|píše|wrote|writes|schrieb|"
-    r"@[^\s@<>]{1,255}>)[ \t]*+:[ \t]*+$",
-    re.IGNORECASE | re.MULTILINE,
-)
-ATTRIBUTION_START = re.compile(
-    r"[ \t]*+(?:dne|dňa|on|am|po|út|st|čt|pá|so|ne|ut|št|pi|mon|tue|wed|thu|fri|sat|sun|pondělí|úterý|"
-    r"středa|čtvrtek|pátek|sobota|neděle|\d{1,4}[./-])(?:[\s,.]|(?<=[./-]))",
+    r"(?:napsal|napsala|napsal\(a\)|napsal/a|napísal|napísala|napísal\(a\)|píše|wrote|writes|"
+    r"schrieb|@[^\s@<>]{1,255}>)[ \t]*+:",
     re.IGNORECASE,
 )
 CLOCK_TIME = re.compile(r"\b\d{1,2}[:.]\d{2}\b")
-QUOTED = re.compile(r"^[ \t]?>", re.MULTILINE)
+DIGIT = re.compile(r"\d")
 FORWARD = re.compile(r"\s*(?:fwd?|předáno|přeposláno|tr|wg)\s*:", re.IGNORECASE)
-ANSWERS_BELOW = re.compile(
-    r"níže|v textu|mezi řádky|červeně|barevně|modře|zeleně|inline|in-line|below|in red|in blue|in green",
-    re.IGNORECASE,
+# Whoever announces answers in the history, often only by colour, must not have them hidden.
+ANSWERS_BELOW = (
+    *("níže", "v textu", "mezi řádky", "červeně", "barevně", "modře", "zeleně"),
+    *("inline", "in-line", "below", "in red", "in blue", "in green"),
 )
-RULE = re.compile(r"(?:[_-]{8,}|>)[ \t]*")
+RULE = re.compile(r"[_-]{8,}|>")
 MAX_LINE_CHARS = 500
 HEADER_BLOCK_LINES = 8
 
@@ -46,91 +47,77 @@ def reply_text(text: str, subject: str = "") -> str:
     whole = text.strip()
     if FORWARD.match(subject):
         return whole
-    quoted = QUOTED.search(text)
-    marks = [mark for mark in (_separator(text), _header_block(text)) if mark is not None]
-    block = min(marks, default=len(text))
-    quote = _quote_start(text, block, quoted.start() if quoted else len(text))
-    start = min(block, quote)
-    if start == len(text) or (quote < block and _answers_follow(text[quote:block])):
+    lines = [line.strip() for line in whole.split("\n")]
+    start = _history_start(lines)
+    if start is None or _answers_follow(lines[start:]):
         return whole
-    own = _without_rules(text[:start])
-    if not own or ANSWERS_BELOW.search(own):
+    own = "\n".join(_without_rules(lines[:start], whole.split("\n", start)))
+    lowered = own.lower()
+    if not own or any(words in lowered for words in ANSWERS_BELOW):
         return whole
     return own
 
 
-def _separator(text: str) -> int | None:
-    found = SEPARATOR.search(text)
-    return found.start() if found else None
-
-
-def _header_block(text: str) -> int | None:
-    """Find a "From: … Sent: … To: …" block that a mail program wrote above the older mail."""
-    for found in FROM_LINE.finditer(text):
-        end = found.end()
-        matched = 0
-        for line in _lines(text, end, HEADER_BLOCK_LINES):
-            matched += HEADER_LINE.match(line) is not None
-        if matched >= 2:
-            return found.start()
-    return None
-
-
-def _lines(text: str, position: int, count: int) -> Iterator[str]:
-    """Yield the lines after the one at `position`, each cut to a length that costs little."""
-    for _ in range(count):
-        newline = text.find("\n", position)
-        if newline < 0:
-            return
-        position = newline + 1
-        end = text.find("\n", position, position + MAX_LINE_CHARS)
-        yield text[position : end if end >= 0 else position + MAX_LINE_CHARS]
-
-
-def _quote_start(text: str, limit: int, quoted: int) -> int:
-    """Find where the quoted mail begins, its attribution ("Dne … napsal(a):") included."""
-    for end in ATTRIBUTION_END.finditer(text, 0, limit):
-        start = _attribution_start(text, end.end())
-        if start is None:
+def _history_start(lines: Sequence[str]) -> int | None:
+    """Find the first line of the history, None when there is none."""
+    for index, line in enumerate(lines):
+        if not line:
             continue
-        follows_quote = QUOTED.match(text, _next_text(text, end.end())) is not None
-        if follows_quote or (quoted > end.end() and CLOCK_TIME.search(text, start, end.end())):
-            return min(start, quoted)
-    return min(quoted, limit)
-
-
-def _next_text(text: str, position: int) -> int:
-    """Skip the rest of this line and blank lines."""
-    blank = re.compile(r"[ \t]*\n?(?:[ \t]*\n)*").match(text, position)
-    return blank.end() if blank else position
-
-
-def _attribution_start(text: str, end: int) -> int | None:
-    """Look for the beginning of an attribution, which may be wrapped over three lines."""
-    start = end
-    for _ in range(3):
-        start = text.rfind("\n", max(0, end - 3 * MAX_LINE_CHARS), max(start - 1, 0)) + 1
-        line = text[start:end]
-        if ATTRIBUTION_START.match(line) and any(c.isdigit() for c in line):
+        if line[0] == ">" or _opens_older_mail(lines, index):
+            return index
+        if line[-1] == ":" and (start := _attribution_start(lines, index)) is not None:
             return start
-        if not start:
-            break
     return None
 
 
-def _answers_follow(history: str) -> bool:
-    """Tell whether own words stand between or below quoted lines."""
-    seen_quote = False
-    for line in history.split("\n"):
-        if QUOTED.match(line):
-            seen_quote = True
-        elif seen_quote and line.strip() and not RULE.fullmatch(line.strip()):
+def _opens_older_mail(lines: Sequence[str], index: int) -> bool:
+    """Tell whether "-----Původní zpráva-----" or a block "Od: … Komu: …" begins here."""
+    line = lines[index]
+    if line[0] == "-":
+        return SEPARATOR.fullmatch(line[:MAX_LINE_CHARS]) is not None
+    if _field(line) not in FROM_FIELDS:
+        return False
+    following = lines[index + 1 : index + 1 + HEADER_BLOCK_LINES]
+    return sum(_field(other) in OTHER_FIELDS for other in following) >= 2
+
+
+def _field(line: str) -> str:
+    """Return the field name that a line begins with, which some programs make bold with stars."""
+    name, colon, _ = line[:20].partition(":")
+    return name.strip("* \t").lower() if colon else ""
+
+
+def _attribution_start(lines: Sequence[str], end: int) -> int | None:
+    """Find where "Dne … napsal(a):" begins, which may be wrapped over three lines."""
+    if not ATTRIBUTION_END.search(lines[end][-MAX_LINE_CHARS:]):
+        return None
+    for start in range(end, max(end - 3, -1), -1):
+        if ATTRIBUTION_START.match(lines[start]):
+            words = " ".join(line[:MAX_LINE_CHARS] for line in lines[start : end + 1])
+            following = next((line for line in lines[end + 1 :] if line), "")
+            if DIGIT.search(words) and (following[:1] == ">" or CLOCK_TIME.search(words)):
+                return start
+    return None
+
+
+def _answers_follow(history: Sequence[str]) -> bool:
+    """Tell whether own words stand between or below lines quoted with ">"."""
+    has_quote = False
+    for index, line in enumerate(history):
+        if not line or RULE.fullmatch(line[:MAX_LINE_CHARS]):
+            continue
+        if line[0] == ">":
+            has_quote = True
+        elif _opens_older_mail(history, index):
+            return False
+        elif has_quote:
             return True
     return False
 
 
-def _without_rules(text: str) -> str:
-    lines = text.rstrip().split("\n")
-    while lines and (not lines[-1].strip() or RULE.fullmatch(lines[-1].strip())):
-        lines.pop()
-    return "\n".join(lines).strip()
+def _without_rules(stripped: Sequence[str], lines: Sequence[str]) -> list[str]:
+    """Drop blank lines and ruled lines from the end."""
+    end = len(stripped)
+    while end and (not stripped[end - 1] or RULE.fullmatch(stripped[end - 1][:MAX_LINE_CHARS])):
+        end -= 1
+    return [line.rstrip() for line in lines[:end]]

@@ -8,16 +8,20 @@ import re
 
 import nh3
 
-TAGS = set(
-    "a abbr address b bdi blockquote br caption center cite code col colgroup dd del div dl dt em "
-    "font h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q s samp small span strike strong "
-    "sub sup table tbody td tfoot th thead tr tt u ul var".split()
+TAGS = frozenset(
+    """
+    a abbr address b bdi blockquote br caption center cite code col colgroup dd del div dl dt em
+    font h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q s samp small span strike strong
+    sub sup table tbody td tfoot th thead tr tt u ul var
+    """.split()
 )
 # Dropped with all they contain: their content is no text for people.
-CONTENT_GONE = set(
-    "applet audio base canvas embed frame frameset head iframe math noembed noframes noscript "
-    "object script select style svg template textarea title video xml".split()
-) - {"base", "embed", "frame", "head"}
+CONTENT_GONE = frozenset(
+    """
+    applet audio canvas frameset iframe math noembed noframes noscript
+    object script select style svg template textarea title video xml
+    """.split()
+)
 ATTRIBUTES = {
     "*": {"style", "title", "dir", "lang"},
     "a": {"href"},
@@ -32,12 +36,14 @@ ATTRIBUTES = {
     "col": {"span", "width"},
     "colgroup": {"span", "width"},
 }
-STYLES = set(
-    "background-color border border-bottom border-collapse border-color border-left border-right "
-    "border-spacing border-style border-top border-width color direction font-family font-size "
-    "font-style font-weight line-height list-style-type margin margin-bottom margin-left "
-    "margin-right margin-top padding padding-bottom padding-left padding-right padding-top "
-    "text-align text-decoration text-indent vertical-align white-space".split()
+STYLES = frozenset(
+    """
+    background-color border border-bottom border-collapse border-color border-left border-right
+    border-spacing border-style border-top border-width color direction font-family font-size
+    font-style font-weight line-height list-style-type margin margin-bottom margin-left
+    margin-right margin-top padding padding-bottom padding-left padding-right padding-top
+    text-align text-decoration text-indent vertical-align white-space
+    """.split()
 )
 LINK = re.compile(r"(?:https?://[^\s/\\]|mailto:)", re.IGNORECASE)
 INLINE_IMAGE = re.compile(r"cid:[^\s/\\\"'<>]{1,998}", re.IGNORECASE)
@@ -62,12 +68,12 @@ def _keep_attribute(tag: str, attribute: str, value: str) -> str | None:
 
 
 CLEANER = nh3.Cleaner(
-    tags=TAGS,
-    clean_content_tags=CONTENT_GONE,
+    tags=set(TAGS),
+    clean_content_tags=set(CONTENT_GONE),
     attributes=ATTRIBUTES,
     attribute_filter=_keep_attribute,
     url_schemes={"http", "https", "mailto", "cid"},
-    filter_style_properties=STYLES,
+    filter_style_properties=set(STYLES),
     set_tag_attribute_values={"a": {"target": "_blank"}},
     link_rel="noopener noreferrer",
 )
@@ -86,10 +92,12 @@ HREF = re.compile(r'href="([^"]*)"')
 SPACES = re.compile(r"[ \t\n\r\f]+")
 SPACED_LINE_END = re.compile(r"[ \t]+\n")
 BLANK_LINES = re.compile(r"\n{3,}")
-BLOCKS = set(
-    "address blockquote caption center dd div dl dt h1 h2 h3 h4 h5 h6 hr li ol p pre table tr ul".split()
+BLOCKS = frozenset(
+    """
+    address blockquote caption center dd div dl dt h1 h2 h3 h4 h5 h6 hr li ol p pre table tr ul
+    """.split()
 )
-PARAGRAPHS = set("blockquote dl h1 h2 h3 h4 h5 h6 ol p pre table ul".split())
+PARAGRAPHS = frozenset("blockquote dl h1 h2 h3 h4 h5 h6 ol p pre table ul".split())
 
 
 def text_of_html(sanitised: str) -> str:
