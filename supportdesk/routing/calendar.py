@@ -6,7 +6,7 @@ times across a clock change is wrong by an hour.
 Source: Act 245/2000 Sb. (public holidays), as kept by the `holidays` package.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -44,6 +44,18 @@ class Day:
     name_cs: str = ""
     name_en: str = ""
 
+    def to_json(self) -> dict[str, str | None]:
+        """Give the day as plain values, its hours in local time with the offset of that day."""
+        opens_at, closes_at = self.opening or (None, None)
+        return {
+            "date": self.on.isoformat(),
+            "opens_at": local_time(opens_at).isoformat() if opens_at else None,
+            "closes_at": local_time(closes_at).isoformat() if closes_at else None,
+            "reason": self.closed_because,
+            "name_cs": self.name_cs or None,
+            "name_en": self.name_en or None,
+        }
+
 
 class BusinessCalendar:
     """The desk's opening hours; `closing_days` are the operator's own, each with its name.
@@ -61,6 +73,11 @@ class BusinessCalendar:
         if known is None:
             known = self._days[on] = self._work_out(on)
         return known
+
+    def days(self, first: date, last: date) -> Iterator[Day]:
+        """Give the days from `first` to `last`, both included."""
+        for offset in range((last - first).days + 1):
+            yield self.day(first + timedelta(days=offset))
 
     def is_open(self, at: datetime) -> bool:
         """Tell whether the desk is open at `at`."""
