@@ -1,0 +1,149 @@
+"""Setting up our mailboxes. Every change is written to the audit log; passwords never are."""
+
+from dataclasses import asdict, dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from supportdesk.actions.agents import must_administer
+from supportdesk.actions.history import actor_of, record_audit
+from supportdesk.actions.keys import seal
+from supportdesk.actions.runtime import Runtime
+from supportdesk.channels.email.addresses import is_address, normalise_address
+from supportdesk.db.models import Mailbox
+from supportdesk.db.queries.viewers import Viewer
+from supportdesk.errors import Conflict, InvalidInput, NotFound
+from supportdesk.routing.facts import TopicKind
+
+SECURITY = ("tls", "starttls", "none")
+TOPICS = (TopicKind.TECHNICAL, TopicKind.BUSINESS)
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxDetails:
+    """A mailbox as an administrator sets it up; without a host it is not polled.
+
+    `topic` is what writing to this address tells, None for nothing.
+    """
+
+    address: str
+    name: str = ""
+    topic: TopicKind | None = None
+    is_active: bool = True
+    imap_host: str | None = None
+    imap_port: int = 993
+    imap_security: str = "tls"
+    imap_username: str = ""
+    imap_folder: str = "INBOX"
+
+
+def save_mailbox(
+    runtime: Runtime,
+    viewer: Viewer | None,
+    details: MailboxDetails,
+    *,
+    mailbox_id: int | None = None,
+    password: str | None = None,
+) -> int:
+    """Add a mailbox, or change the one with `mailbox_id`, and give its id.
+
+    A `password` of None keeps the one that is stored.
+
+    Raises:
+        InvalidInput: a field cannot be used; the text says which.
+        Conflict: the address is another mailbox's.
+    """
+    must_administer(viewer)
+    check_mailbox(details)
+    with runtime.database.write() as session:
+        mailbox = _mailbox(session, mailbox_id)
+        apply_mailbox(session, mailbox, details)
+        if password is not None:
+            mailbox.imap_password = seal(runtime.secret_key, password)
+        record_audit(
+            session,
+            "mailbox_saved",
+            actor=actor_of(viewer),
+            at=runtime.clock(),
+            subject=f"mailbox:{mailbox.id}",
+            detail={**asdict(details), "password_changed": password is not None},
+        )
+        return mailbox.id
+
+
+def set_mailbox_password(
+    runtime: Runtime, viewer: Viewer | None, address: str, password: str
+) -> None:
+    """Store, sealed, the password with which a mailbox is polled."""
+    must_administer(viewer)
+    with runtime.database.write() as session:
+        mailbox = session.scalar(
+            sa.select(Mailbox).where(Mailbox.address == normalise_address(address))
+        )
+        if mailbox is None:
+            raise NotFound(f"There is no mailbox {address}; import or add it first.")
+        mailbox.imap_password = seal(runtime.secret_key, password)
+        record_audit(
+            session,
+            "mailbox_password_set",
+            actor=actor_of(viewer),
+            at=runtime.clock(),
+            subject=f"mailbox:{mailbox.id}",
+        )
+
+
+def check_mailbox(details: MailboxDetails) -> None:
+    """Raise InvalidInput, naming the field, unless the details can be stored."""
+    if not is_address(details.address.strip()):
+        raise InvalidInput(f"{details.address!r} is not an email address.")
+    if details.topic is not None and details.topic not in TOPICS:
+        raise InvalidInput(f"The topic {details.topic} cannot be used; use technical or business.")
+    if details.imap_security not in SECURITY:
+        raise InvalidInput(
+            f"The security {details.imap_security!r} is unknown; use {', '.join(SECURITY)}."
+        )
+    if not 1 <= details.imap_port <= 65535:
+        raise InvalidInput(f"The port {details.imap_port} cannot be used; it goes from 1 to 65535.")
+    if details.imap_host and not details.imap_username:
+        raise InvalidInput("A mailbox that is polled needs a user name for its server.")
+
+
+def apply_mailbox(session: Session, mailbox: Mailbox, details: MailboxDetails) -> None:
+    """Write checked details to the row, inside the caller's transaction.
+
+    Another server, user or folder is another mailbox: it is read from its beginning.
+
+    Raises:
+        Conflict: the address is another mailbox's.
+    """
+    address = normalise_address(details.address)
+    holder = session.scalar(sa.select(Mailbox.id).where(Mailbox.address == address))
+    if holder not in {None, mailbox.id}:
+        raise Conflict(f"There is a mailbox {address} already; change that one.")
+    before = _place(mailbox)
+    mailbox.address = address
+    mailbox.name = details.name.strip() or address
+    mailbox.topic = details.topic
+    mailbox.is_active = details.is_active
+    mailbox.imap_host = details.imap_host or None
+    mailbox.imap_port = details.imap_port
+    mailbox.imap_security = details.imap_security
+    mailbox.imap_username = details.imap_username
+    mailbox.imap_folder = details.imap_folder or "INBOX"
+    if _place(mailbox) != before:
+        mailbox.uidvalidity, mailbox.last_uid = None, 0
+    session.add(mailbox)
+    session.flush()
+
+
+def _place(mailbox: Mailbox) -> tuple[object, ...]:
+    return mailbox.imap_host, mailbox.imap_username, mailbox.imap_folder
+
+
+def _mailbox(session: Session, mailbox_id: int | None) -> Mailbox:
+    if mailbox_id is None:
+        return Mailbox()
+    mailbox = session.get(Mailbox, mailbox_id, with_for_update=True)
+    if mailbox is None:
+        raise NotFound(f"There is no mailbox {mailbox_id}.")
+    return mailbox
