@@ -2,12 +2,14 @@
 
 import ast
 import configparser
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pytest_socket import SocketConnectBlockedError
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "supportdesk"
@@ -104,3 +106,8 @@ def test_modules_stay_rooms_with_one_purpose() -> None:
         for name, _ in modules()
     }
     assert {name: lines for name, lines in long.items() if lines > 400} == {}
+
+
+def test_no_test_can_reach_the_world_outside() -> None:
+    with socket.socket() as outside, pytest.raises(SocketConnectBlockedError):
+        outside.connect(("192.0.2.1", 25))
