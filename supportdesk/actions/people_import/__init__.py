@@ -1,0 +1,1 @@
+"""Reading people from files: bytes to rows, rows to records, records to changes."""
