@@ -39,13 +39,14 @@ class TopicKind(StrEnum):
 
 
 class TopicSource(StrEnum):
-    """What told us the topic, the strongest first."""
+    """What told us the topic, the strongest first; TICKET is what an earlier message settled."""
 
     STAFF = "staff"
     LOSS_WORDS = "loss_words"
     MAILBOX = "mailbox"
     FORM = "form"
     WORDS = "words"
+    TICKET = "ticket"
     NOTHING = "nothing"
 
 

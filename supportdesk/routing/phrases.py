@@ -64,12 +64,13 @@ TOPIC_SOURCES = {
     "mailbox": Text("podle schránky", "from the mailbox"),
     "form": Text("podle formuláře", "from the form"),
     "words": Text("podle slov v textu", "from words in the text"),
-    "nothing": Text("nic dalšího to neupřesňuje", "nothing says more"),
+    "ticket": Text("podle dřívějších zpráv", "from earlier messages"),
+    "nothing": Text("", ""),
 }
 # Why a row of the table was passed over: its first condition that did not hold.
 CONDITIONS_FAILED = {
     "by_phone": Text("požadavek přišel {channel}", "the request came {channel}"),
-    "not_identified": Text("víme, kdo se obrací: {caller}", "we know who asks: {caller}"),
+    "not_identified": Text("víme, kdo se obrací ({caller})", "we know who asks ({caller})"),
     "technical_contact": Text(
         "obrací se na nás {caller}, ne technická",
         "the request is from {caller}, not a technical one",
@@ -78,7 +79,9 @@ CONDITIONS_FAILED = {
         "nejde o ztrátu, krádež ani zneužití (téma: {topic})",
         "it is not about loss, theft or abuse (topic: {topic})",
     ),
-    "about_technical_matter": Text("téma: {topic}", "topic: {topic}"),
+    "about_technical_matter": Text(
+        "nejde o technickou věc (téma: {topic})", "it is not technical (topic: {topic})"
+    ),
     "not_about_business": Text("jde o obchodní věc", "it is a business matter"),
     "desk_is_open": Text(
         "zákaznické centrum má zavřeno ({closed})", "the customer centre is closed ({closed})"

@@ -37,12 +37,12 @@ SENTENCES: dict[str, Text] = {
     ),
     "caller.unknown": Text("Odesílatele neznáme.", "We do not know the sender."),
     "caller.hidden": Text("Odesílatel skryl svou totožnost.", "The sender is hidden."),
-    "topic.technical": Text("Jde o technickou věc: {source}.", "It is technical: {source}."),
-    "topic.business": Text("Jde o obchodní věc: {source}.", "It is about business: {source}."),
-    "topic.unspecified": Text("Téma není určeno: {source}.", "No topic is given: {source}."),
+    "topic.technical": Text("Jde o technickou věc{source}.", "It is technical{source}."),
+    "topic.business": Text("Jde o obchodní věc{source}.", "It is about business{source}."),
+    "topic.unspecified": Text("Téma není určeno{source}.", "No topic is given{source}."),
     "topic.block": Text(
-        "Jde o ztrátu, krádež nebo zneužití: {source}.",
-        "It is about loss, theft or abuse: {source}.",
+        "Jde o ztrátu, krádež nebo zneužití{source}.",
+        "It is about loss, theft or abuse{source}.",
     ),
     "hours.open": Text(
         "Zákaznické centrum má otevřeno ({opening}).", "The customer centre is open ({opening})."
@@ -128,8 +128,8 @@ SENTENCES: dict[str, Text] = {
         "Why not the personal consultant: technical contacts have a direct way to TDMS.",
     ),
     "not_consultant.desk_closed": Text(
-        "Proč ne osobní konzultant: mimo otevírací dobu nepracuje; bude tu {opens}.",
-        "Why not the personal consultant: not at work outside opening hours; back {opens}.",
+        "Proč ne osobní konzultant: mimo otevírací dobu tu není; otevírá se {opens}.",
+        "Why not the personal consultant: not here outside opening hours; the desk opens {opens}.",
     ),
     "not_consultant.busy": Text(
         "Proč ne osobní konzultant: má práci a tato věc nesmí čekat.",
@@ -194,9 +194,10 @@ def _who(values: Mapping[str, Any], language: Language) -> str:
 
 def _source(values: Mapping[str, Any], language: Language) -> str:
     source = phrases.TOPIC_SOURCES[values["source"]].in_(language)
+    detail = f"{source} {values['detail']}".strip()
     quotes = ("„", "“") if language == "cs" else ("“", "”")
     words = ", ".join(f"{quotes[0]}{word}{quotes[1]}" for word in values["words"])
-    return source + _in_brackets(values["detail"], words)
+    return _in_brackets(": ".join(part for part in (detail, words) if part))
 
 
 def _opening(values: Mapping[str, Any], language: Language) -> str:
