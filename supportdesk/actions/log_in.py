@@ -3,22 +3,24 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supportdesk.actions import passwords
+from supportdesk.actions.history import record_audit
 from supportdesk.actions.runtime import Runtime
 from supportdesk.actions.throttle import (
-    count_in_window,
+    count_down,
     count_up,
     forget,
     seconds_until_next_window,
 )
-from supportdesk.db.models import Agent, AuditEntry, LoginSession
+from supportdesk.db.models import Agent, LoginSession
 from supportdesk.errors import NotAllowed
 
-PER_ACCOUNT = 10  # failures within a window
+PER_ACCOUNT = 10  # attempts within a window since the last success
 PER_ADDRESS = 50
 
 
@@ -50,27 +52,23 @@ def log_in(
         TooManyAttempts: the account or the address failed too often within the window.
     """
     now = runtime.clock()
-    buckets = _buckets(username, address)
-    with runtime.database.read() as session:
-        if any(count_in_window(session, name, now) >= limit for name, limit in buckets.items()):
-            raise TooManyAttempts(seconds_until_next_window(now))
-        account = _find(session, username)
+    account = _count_attempt(runtime, username, address)
     # The slow check happens outside of any transaction.
-    is_right = passwords.matches(password, account.password_hash if account else None)
+    stored = account.password_hash if account else None
+    is_right = passwords.matches(password, stored)
+    renewed = passwords.renewed(password, stored) if is_right and stored else None
     with runtime.database.write() as session:
         if account and is_right and _is_unchanged(session, account):
-            forget(session, _account_bucket(username))
-            return _begin_session(runtime, session, account, password, address, user_agent)
-        for name in buckets:
-            count_up(session, name, now)
-        session.add(
-            AuditEntry(
-                at=now,
-                actor=f"address:{address}",
-                action="log_in_failed",
-                object=username[:80],
-                detail={},
-            )
+            _forget_attempts(session, username, address, now)
+            if renewed:
+                _store_renewed(session, account.id, renewed)
+            return _begin_session(session, account.id, now, address, user_agent)
+        record_audit(
+            session,
+            "log_in_failed",
+            actor=f"address:{address}",
+            at=now,
+            subject=f"agent:{account.id}" if account else "",
         )
     raise WrongLogIn("The user name or the password is not right; check both and try again.")
 
@@ -80,13 +78,30 @@ def hash_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _buckets(username: str, address: str) -> dict[str, int]:
-    return {_account_bucket(username): PER_ACCOUNT, f"log-in:address:{address[:60]}": PER_ADDRESS}
+def _count_attempt(runtime: Runtime, username: str, address: str) -> _Account | None:
+    """Count before checking, so that attempts in parallel cannot slip through together."""
+    now = runtime.clock()
+    with runtime.database.write() as session:
+        of_account = count_up(session, _account_bucket(username), now)
+        of_address = count_up(session, _address_bucket(address), now)
+        account = _find(session, username)
+    if of_account > PER_ACCOUNT or of_address > PER_ADDRESS:
+        raise TooManyAttempts(seconds_until_next_window(now))
+    return account
+
+
+def _forget_attempts(session: Session, username: str, address: str, now: datetime) -> None:
+    forget(session, _account_bucket(username))
+    count_down(session, _address_bucket(address), now)
 
 
 def _account_bucket(username: str) -> str:
     # Hashed: a password typed into the wrong field must not end up in the table.
     return f"log-in:account:{hashlib.sha256(username.strip().casefold().encode()).hexdigest()[:32]}"
+
+
+def _address_bucket(address: str) -> str:
+    return f"log-in:address:{address[:60]}"
 
 
 def _find(session: Session, username: str) -> _Account | None:
@@ -107,39 +122,23 @@ def _is_unchanged(session: Session, account: _Account) -> bool:
     return found is not None
 
 
+def _store_renewed(session: Session, agent_id: int, renewed: str) -> None:
+    session.execute(sa.update(Agent).where(Agent.id == agent_id).values(password_hash=renewed))
+
+
 def _begin_session(
-    runtime: Runtime,
-    session: Session,
-    account: _Account,
-    password: str,
-    address: str,
-    user_agent: str,
+    session: Session, agent_id: int, now: datetime, address: str, user_agent: str
 ) -> str:
-    now = runtime.clock()
-    if account.password_hash and passwords.needs_renewal(account.password_hash):
-        session.execute(
-            sa.update(Agent)
-            .where(Agent.id == account.id)
-            .values(password_hash=passwords.hash_password(password))
-        )
     token = secrets.token_urlsafe(32)
-    session.add_all(
-        [
-            LoginSession(
-                token_hash=hash_of(token),
-                agent_id=account.id,
-                created_at=now,
-                seen_at=now,
-                address=address,
-                user_agent=user_agent[:300],
-            ),
-            AuditEntry(
-                at=now,
-                actor=f"agent:{account.id}",
-                action="log_in",
-                object=f"address:{address}",
-                detail={},
-            ),
-        ]
+    session.add(
+        LoginSession(
+            token_hash=hash_of(token),
+            agent_id=agent_id,
+            created_at=now,
+            seen_at=now,
+            address=address,
+            user_agent=user_agent[:300],
+        )
     )
+    record_audit(session, "log_in", actor=f"agent:{agent_id}", at=now, subject=f"address:{address}")
     return token

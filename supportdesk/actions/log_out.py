@@ -5,9 +5,10 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from supportdesk.actions.history import record_audit
 from supportdesk.actions.log_in import hash_of
 from supportdesk.actions.runtime import Runtime
-from supportdesk.db.models import AuditEntry, LoginSession
+from supportdesk.db.models import LoginSession
 
 
 def log_out(runtime: Runtime, *, token: str) -> None:
@@ -21,7 +22,7 @@ def log_out(runtime: Runtime, *, token: str) -> None:
             .returning(LoginSession.agent_id)
         )
         if agent_id is not None:
-            session.add(AuditEntry(at=now, actor=f"agent:{agent_id}", action="log_out", detail={}))
+            record_audit(session, "log_out", actor=f"agent:{agent_id}", at=now)
 
 
 def end_sessions_of(session: Session, agent_id: int, now: datetime) -> None:

@@ -36,9 +36,9 @@ def matches(password: str, stored: str | None) -> bool:
     return stored is not None
 
 
-def needs_renewal(stored: str) -> bool:
-    """Tell whether the stored text was made with weaker settings than today's."""
-    return _hasher.check_needs_rehash(stored)
+def renewed(password: str, stored: str) -> str | None:
+    """Hash a right password anew when it was stored with weaker settings, None when it was not."""
+    return _hasher.hash(password) if _hasher.check_needs_rehash(stored) else None
 
 
 @cache

@@ -1,5 +1,6 @@
 """Count what happens too often, in the database, so that all processes share one limit."""
 
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -13,26 +14,36 @@ WINDOW = timedelta(minutes=15)
 
 def count_up(session: Session, bucket: str, now: datetime) -> int:
     """Count one more in the present window of `bucket`, and give the new count."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    return session.execute(
-        dialect.insert(Throttle)
-        .values(bucket=bucket, window_at=window_at(now), count=1)
-        .on_conflict_do_update(
-            index_elements=[Throttle.bucket, Throttle.window_at],
-            set_={"count": Throttle.count + 1},
-        )
-        .returning(Throttle.count)
-    ).scalar_one()
+    return _add(session, bucket, 1, window_at(now))
 
 
-def count_in_window(session: Session, bucket: str, now: datetime) -> int:
-    """Give the count of `bucket` in the present window."""
-    found = session.scalar(
-        sa.select(Throttle.count).where(
-            Throttle.bucket == bucket, Throttle.window_at == window_at(now)
+def counts_in_window(
+    session: Session, buckets: Collection[str], now: datetime, window: timedelta
+) -> dict[str, int]:
+    """Give the counts of several buckets in the present window; absent ones count nothing."""
+    rows = session.execute(
+        sa.select(Throttle.bucket, Throttle.count).where(
+            Throttle.bucket.in_(buckets), Throttle.window_at == window_at(now, window)
         )
     )
-    return found or 0
+    return {row.bucket: row.count for row in rows}
+
+
+def add_counts(
+    session: Session, counts: Mapping[str, int], now: datetime, window: timedelta
+) -> None:
+    """Add to the present window of several buckets at once."""
+    for bucket, count in counts.items():
+        _add(session, bucket, count, window_at(now, window))
+
+
+def count_down(session: Session, bucket: str, now: datetime) -> None:
+    """Take one back that turned out harmless."""
+    session.execute(
+        sa.update(Throttle)
+        .where(Throttle.bucket == bucket, Throttle.window_at == window_at(now), Throttle.count > 0)
+        .values(count=Throttle.count - 1)
+    )
 
 
 def forget(session: Session, bucket: str) -> None:
@@ -40,12 +51,25 @@ def forget(session: Session, bucket: str) -> None:
     session.execute(sa.delete(Throttle).where(Throttle.bucket == bucket))
 
 
-def window_at(now: datetime) -> datetime:
+def window_at(now: datetime, window: timedelta = WINDOW) -> datetime:
     """Give the beginning of the window that `now` lies in."""
-    seconds = int(now.timestamp()) // int(WINDOW.total_seconds()) * int(WINDOW.total_seconds())
-    return datetime.fromtimestamp(seconds, UTC)
+    length = int(window.total_seconds())
+    return datetime.fromtimestamp(int(now.timestamp()) // length * length, UTC)
 
 
 def seconds_until_next_window(now: datetime) -> int:
     """Tell after how many seconds the counts begin anew."""
     return int((window_at(now) + WINDOW - now).total_seconds()) + 1
+
+
+def _add(session: Session, bucket: str, count: int, at: datetime) -> int:
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    return session.execute(
+        dialect.insert(Throttle)
+        .values(bucket=bucket, window_at=at, count=count)
+        .on_conflict_do_update(
+            index_elements=[Throttle.bucket, Throttle.window_at],
+            set_={"count": Throttle.count + count},
+        )
+        .returning(Throttle.count)
+    ).scalar_one()

@@ -1,0 +1,246 @@
+"""The customer beside a ticket: who serves it, its people, and its requests so far."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from supportdesk.db.models import (
+    Agent,
+    Assignment,
+    Contact,
+    ContactAddress,
+    ContactNumber,
+    FrameworkContract,
+    Membership,
+    MembershipRole,
+    Organisation,
+    Service,
+    Ticket,
+)
+from supportdesk.db.queries.ticket_list import Cursor, TicketPage, page_of
+from supportdesk.db.queries.validity import valid_on
+from supportdesk.db.queries.viewers import Viewer
+from supportdesk.db.queries.visibility import visible_tickets
+from supportdesk.messages import Channel
+from supportdesk.tickets import State
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A request of the customer, in one line."""
+
+    id: int
+    subject: str
+    state: State
+    channel: Channel
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerCard:
+    """An organisation with its contract."""
+
+    id: int
+    key: str
+    name: str
+    registration_number: str | None
+    authority: str | None
+    note: str
+    contract_id: int | None
+    contract: str | None
+    contract_number: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A contact with the roles held for one organisation and how to reach her."""
+
+    id: int
+    name: str
+    roles: tuple[str, ...]
+    addresses: tuple[str, ...]
+    numbers: tuple[str, ...]
+
+
+def find_customer(session: Session, viewer: Viewer, organisation_id: int) -> CustomerCard | None:
+    """Give an organisation that the viewer may see: all are open to whoever sees all tickets."""
+    visible = sa.true()
+    if not viewer.sees_all_tickets:
+        visible = (
+            sa.exists()
+            .where(Ticket.organisation_id == Organisation.id, visible_tickets(viewer))
+            .correlate(Organisation)
+        )
+    row = session.execute(
+        sa.select(
+            Organisation.id,
+            Organisation.key,
+            Organisation.name,
+            Organisation.registration_number,
+            Organisation.authority,
+            Organisation.note,
+            FrameworkContract.id,
+            FrameworkContract.name,
+            FrameworkContract.number,
+        )
+        .outerjoin(FrameworkContract, FrameworkContract.id == Organisation.contract_id)
+        .where(Organisation.id == organisation_id, visible)
+    ).one_or_none()
+    return CustomerCard(*row) if row else None
+
+
+def find_servants(
+    session: Session, organisation_id: int, contract_id: int | None, today: date
+) -> Mapping[Service, str]:
+    """Name who serves the organisation today; its own assignment beats that of its contract."""
+    rows = session.execute(
+        sa.select(Assignment.service, Agent.name)
+        .join(Agent, Agent.id == Assignment.agent_id)
+        .where(
+            sa.or_(
+                Assignment.organisation_id == organisation_id,
+                Assignment.contract_id == contract_id,
+            )
+        )
+        .where(valid_on(Assignment, today))
+        .order_by(Assignment.organisation_id.is_not(None), Assignment.valid_from, Assignment.id)
+    )
+    return {row.service: row.name for row in rows}  # the last one of a service counts
+
+
+def find_person(
+    session: Session, contact_id: int, organisation_id: int | None, today: date
+) -> Person:
+    """Give a contact with the roles held for the organisation today and all ways to reach her."""
+    name = session.scalar(sa.select(Contact.name).where(Contact.id == contact_id)) or ""
+    roles = session.scalars(
+        sa.select(MembershipRole.role)
+        .join(Membership, Membership.id == MembershipRole.membership_id)
+        .where(
+            Membership.contact_id == contact_id,
+            Membership.organisation_id == organisation_id,
+            valid_on(Membership, today),
+            valid_on(MembershipRole, today),
+        )
+        .order_by(MembershipRole.role)
+    )
+    ways = session.execute(
+        sa.select(sa.literal("address"), ContactAddress.address)
+        .where(ContactAddress.contact_id == contact_id)
+        .union_all(
+            sa.select(sa.literal("number"), ContactNumber.number).where(
+                ContactNumber.contact_id == contact_id
+            )
+        )
+    ).all()
+    return Person(
+        contact_id,
+        name,
+        tuple(roles),
+        tuple(value for kind, value in ways if kind == "address"),
+        tuple(value for kind, value in ways if kind == "number"),
+    )
+
+
+def list_people(session: Session, organisation_id: int, today: date) -> list[Person]:
+    """Give everybody who acts for the organisation today, by name, with roles and addresses."""
+    members = session.execute(
+        sa.select(Contact.id, Contact.name, Membership.id.label("membership_id"))
+        .join(Membership, Membership.contact_id == Contact.id)
+        .where(Membership.organisation_id == organisation_id, valid_on(Membership, today))
+        .order_by(Contact.name)
+    ).all()
+    ids = [member.id for member in members]
+    roles = _grouped(
+        session,
+        sa.select(MembershipRole.membership_id, MembershipRole.role).where(
+            MembershipRole.membership_id.in_([member.membership_id for member in members]),
+            valid_on(MembershipRole, today),
+        ),
+    )
+    addresses = _grouped(
+        session,
+        sa.select(ContactAddress.contact_id, ContactAddress.address).where(
+            ContactAddress.contact_id.in_(ids)
+        ),
+    )
+    numbers = _grouped(
+        session,
+        sa.select(ContactNumber.contact_id, ContactNumber.number).where(
+            ContactNumber.contact_id.in_(ids)
+        ),
+    )
+    return [
+        Person(
+            member.id,
+            member.name,
+            tuple(sorted(roles[member.membership_id])),
+            tuple(addresses[member.id]),
+            tuple(numbers[member.id]),
+        )
+        for member in members
+    ]
+
+
+def list_earlier(
+    session: Session, viewer: Viewer, organisation_id: int, *, but: int, most: int = 5
+) -> list[Earlier]:
+    """Give the organisation's last requests that the viewer may see, the newest first."""
+    rows = session.execute(
+        sa.select(Ticket.id, Ticket.subject, Ticket.state, Ticket.channel, Ticket.created_at)
+        .where(Ticket.organisation_id == organisation_id, Ticket.id != but, visible_tickets(viewer))
+        .order_by(Ticket.last_message_at.desc(), Ticket.id.desc())
+        .limit(most)
+    )
+    return [Earlier(*row) for row in rows]
+
+
+def list_history(
+    session: Session,
+    viewer: Viewer,
+    *,
+    organisation_id: int | None = None,
+    contact_id: int | None = None,
+    after: Cursor | None = None,
+) -> TicketPage:
+    """Give one page of all requests of an organisation or of a contact, the newest first."""
+    conditions = [visible_tickets(viewer)]
+    if organisation_id is not None:
+        conditions.append(Ticket.organisation_id == organisation_id)
+    if contact_id is not None:
+        conditions.append(Ticket.contact_id == contact_id)
+    return page_of(session, conditions, after)
+
+
+def find_visible_contact(session: Session, viewer: Viewer, contact_id: int) -> str | None:
+    """Give the name of a contact that the viewer may see, None for any other."""
+    visible = sa.true()
+    if not viewer.sees_all_tickets:
+        visible = (
+            sa.exists()
+            .where(Ticket.contact_id == Contact.id, visible_tickets(viewer))
+            .correlate(Contact)
+        )
+    return session.scalar(sa.select(Contact.name).where(Contact.id == contact_id, visible))
+
+
+def organisations_of(session: Session, contact_id: int, today: date) -> list[tuple[int, str]]:
+    """Give the organisations that a contact acts for today, id and name."""
+    rows = session.execute(
+        sa.select(Organisation.id, Organisation.name)
+        .join(Membership, Membership.organisation_id == Organisation.id)
+        .where(Membership.contact_id == contact_id, valid_on(Membership, today))
+        .order_by(Organisation.name)
+    )
+    return [(row.id, row.name) for row in rows]
+
+
+def _grouped(session: Session, pairs: sa.Select[int, str]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = defaultdict(list)
+    for key, value in session.execute(pairs):
+        found[key].append(value)
+    return found

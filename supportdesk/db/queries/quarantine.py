@@ -1,0 +1,67 @@
+"""Requests that were received but not understood: they wait here, visible and replayable."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from supportdesk.db.models import Mailbox, Receipt, ReceiptState
+from supportdesk.messages import Channel
+
+MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A receipt in quarantine; `envelope` holds what the transport said of it."""
+
+    id: int
+    channel: Channel
+    mailbox: str | None
+    received_at: datetime
+    size_bytes: int
+    problem: str | None
+    envelope: dict[str, Any]
+    blob_key: str
+
+
+def list_quarantined(session: Session) -> list[Quarantined]:
+    """Give what waits in quarantine, the newest first."""
+    rows = session.execute(_quarantined().order_by(Receipt.id.desc()).limit(MOST))
+    return [Quarantined(*row) for row in rows]
+
+
+def find_quarantined(session: Session, receipt_id: int) -> Quarantined | None:
+    """Give one receipt that is in quarantine, None for any other."""
+    row = session.execute(_quarantined().where(Receipt.id == receipt_id)).one_or_none()
+    return Quarantined(*row) if row else None
+
+
+def count_quarantined() -> sa.ScalarSelect[int]:
+    """Count what waits in quarantine, for the number beside the menu entry."""
+    some = (
+        sa.select(Receipt.id)
+        .where(Receipt.state == ReceiptState.QUARANTINED)
+        .limit(MOST + 1)
+        .subquery()
+    )
+    return sa.select(sa.func.count()).select_from(some).scalar_subquery()
+
+
+def _quarantined() -> sa.Select[Any]:
+    return (
+        sa.select(
+            Receipt.id,
+            Receipt.channel,
+            Mailbox.address,
+            Receipt.received_at,
+            Receipt.size_bytes,
+            Receipt.problem,
+            Receipt.envelope,
+            Receipt.blob_key,
+        )
+        .outerjoin(Mailbox, Mailbox.id == Receipt.mailbox_id)
+        .where(Receipt.state == ReceiptState.QUARANTINED)
+    )

@@ -1,0 +1,388 @@
+"""All that the page of one ticket shows, in few statements that touch only that ticket's rows."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, aliased
+
+from supportdesk.db.models import (
+    Agent,
+    Author,
+    AuthorityCheck,
+    Contact,
+    Deadline,
+    DeadlineKind,
+    Event,
+    FrameworkContract,
+    LineState,
+    Mailbox,
+    Message,
+    MessageMailbox,
+    Organisation,
+    OutboxMail,
+    OutboxState,
+    RequestLine,
+    StoredAttachment,
+    StoredDecision,
+    Ticket,
+)
+from supportdesk.db.queries.viewers import Viewer
+from supportdesk.db.queries.visibility import visible_tickets, writable_tickets
+from supportdesk.messages import Assurance, Automatic, Channel
+from supportdesk.routing.facts import TopicKind
+from supportdesk.tickets import Desk, EventKind, State
+
+
+@dataclass(frozen=True, slots=True)
+class TicketHead:
+    """The ticket itself with the names of all that it points to."""
+
+    id: int
+    subject: str
+    state: State
+    is_active: bool
+    channel: Channel
+    topic: TopicKind
+    priority: int
+    language: str
+    desk: Desk
+    needs_identification: bool
+    version: int
+    created_at: datetime
+    replying_id: int | None
+    replying_until: datetime | None
+    possibly_about_id: int | None
+    follows_id: int | None
+    organisation_id: int | None
+    organisation: str | None
+    organisation_key: str | None
+    organisation_note: str | None
+    authority: str | None
+    contract_id: int | None
+    contract: str | None
+    contact_id: int | None
+    contact: str | None
+    owner_id: int | None
+    owner: str | None
+    handler_id: int | None
+    handler: str | None
+    replying: str | None
+    mailbox: str | None
+    is_writable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """An attachment; its address is made of the token."""
+
+    message_id: int
+    token: str
+    filename: str
+    content_type: str
+    size_bytes: int
+    is_inline: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How far a mail of ours got."""
+
+    state: OutboxState
+    attempts: int
+    sent_at: datetime | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message or note of the conversation."""
+
+    id: int
+    author: Author
+    is_internal: bool
+    channel: Channel
+    agent: str | None
+    agent_id: int | None
+    contact_id: int | None
+    sender_name: str
+    sender_address: str
+    recipients: list[str]
+    cc: list[str]
+    text: str
+    reply_text: str
+    has_html: bool
+    automatic: Automatic
+    assurance: Assurance
+    created_at: datetime
+    files: tuple[File, ...]
+    mailboxes: tuple[str, ...]
+    delivery: Delivery | None
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that happened to the ticket, for a line in the conversation."""
+
+    id: int
+    kind: EventKind
+    at: datetime
+    agent: str | None
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A deadline."""
+
+    kind: DeadlineKind
+    due_at: datetime
+    met_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A request line with the last answer about authority, None while nobody asked."""
+
+    id: int
+    activity: str
+    object: str
+    state: LineState
+    matched_words: list[str]
+    outcome: str | None
+    outcome_detail: dict[str, Any] | None
+    overridden_by: str | None
+    override_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WhyHere:
+    """A decision with its trace; `kept_for` names who was working on the ticket, so it stayed."""
+
+    id: int
+    message_id: int
+    decided_at: datetime
+    rule: str
+    target: str
+    priority: int
+    trace: list[Any]
+    kept_for: str | None
+
+
+def find_ticket(session: Session, viewer: Viewer, ticket_id: int) -> TicketHead | None:
+    """Give a ticket that the viewer may see, None for any other."""
+    owner, handler, replying = aliased(Agent), aliased(Agent), aliased(Agent)
+    row = session.execute(
+        sa.select(
+            Ticket.id,
+            Ticket.subject,
+            Ticket.state,
+            Ticket.is_active,
+            Ticket.channel,
+            Ticket.topic,
+            Ticket.priority,
+            Ticket.language,
+            Ticket.desk,
+            Ticket.needs_identification,
+            Ticket.version,
+            Ticket.created_at,
+            Ticket.replying_id,
+            Ticket.replying_until,
+            Ticket.possibly_about_id,
+            Ticket.follows_id,
+            Organisation.id,
+            Organisation.name,
+            Organisation.key,
+            Organisation.note,
+            Organisation.authority,
+            FrameworkContract.id,
+            FrameworkContract.name,
+            Contact.id,
+            Contact.name,
+            owner.id,
+            owner.name,
+            handler.id,
+            handler.name,
+            replying.name,
+            Mailbox.address,
+            writable_tickets(viewer).label("is_writable"),
+        )
+        .outerjoin(Organisation, Organisation.id == Ticket.organisation_id)
+        .outerjoin(FrameworkContract, FrameworkContract.id == Organisation.contract_id)
+        .outerjoin(Contact, Contact.id == Ticket.contact_id)
+        .outerjoin(owner, owner.id == Ticket.owner_id)
+        .outerjoin(handler, handler.id == Ticket.handler_id)
+        .outerjoin(replying, replying.id == Ticket.replying_id)
+        .outerjoin(Mailbox, Mailbox.id == Ticket.mailbox_id)
+        .where(Ticket.id == ticket_id, visible_tickets(viewer))
+    ).one_or_none()
+    return TicketHead(*row) if row else None
+
+
+def list_entries(session: Session, ticket_id: int, *, latest: int | None = None) -> list[Entry]:
+    """Give the messages and notes of a ticket, oldest first; only the `latest` when given."""
+    messages = (
+        sa.select(
+            Message.id,
+            Message.author,
+            Message.is_internal,
+            Message.channel,
+            Agent.name.label("agent"),
+            Message.agent_id,
+            Message.contact_id,
+            Message.sender_name,
+            Message.sender_address,
+            Message.recipients,
+            Message.cc,
+            Message.text,
+            Message.reply_text,
+            (Message.html != "").label("has_html"),
+            Message.automatic,
+            Message.assurance,
+            Message.created_at,
+        )
+        .outerjoin(Agent, Agent.id == Message.agent_id)
+        .where(Message.ticket_id == ticket_id)
+        .order_by(Message.id.desc())
+    )
+    if latest is not None:
+        messages = messages.limit(latest)
+    rows = session.execute(messages).all()[::-1]
+    ids = [row.id for row in rows]
+    files, deliveries = _files(session, ids), _deliveries(session, ids)
+    mailboxes = _mailboxes(session, ids)
+    return [
+        Entry(*row, files.get(row.id, ()), mailboxes.get(row.id, ()), deliveries.get(row.id))
+        for row in rows
+    ]
+
+
+def list_happenings(session: Session, ticket_id: int, after: datetime) -> list[Happening]:
+    """Give what happened to a ticket since `after`, oldest first, messages and notes left out."""
+    told_elsewhere = [
+        EventKind.CREATED,
+        EventKind.MESSAGE_RECEIVED,
+        EventKind.DECIDED,
+        EventKind.REPLIED,
+        EventKind.NOTE_ADDED,
+        EventKind.SENT,
+        EventKind.LINE_PROPOSED,
+    ]
+    rows = session.execute(
+        sa.select(Event.id, Event.kind, Event.at, Agent.name, Event.data)
+        .outerjoin(Agent, Agent.id == Event.agent_id)
+        .where(Event.ticket_id == ticket_id, Event.at >= after)
+        .where(Event.kind.not_in(told_elsewhere))
+        .order_by(Event.id)
+    )
+    return [Happening(*row) for row in rows]
+
+
+def list_deadlines(session: Session, ticket_id: int) -> list[Due]:
+    """Give the deadlines of a ticket, the earliest first."""
+    rows = session.execute(
+        sa.select(Deadline.kind, Deadline.due_at, Deadline.met_at)
+        .where(Deadline.ticket_id == ticket_id)
+        .order_by(Deadline.due_at)
+    )
+    return [Due(*row) for row in rows]
+
+
+def list_lines(session: Session, ticket_id: int) -> list[Line]:
+    """Give the request lines of a ticket, each with its last authority check."""
+    later = aliased(AuthorityCheck)
+    newest = (
+        sa.select(sa.func.max(later.id))
+        .where(later.request_line_id == RequestLine.id)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        sa.select(
+            RequestLine.id,
+            RequestLine.activity,
+            RequestLine.object,
+            RequestLine.state,
+            RequestLine.matched_words,
+            AuthorityCheck.outcome,
+            AuthorityCheck.detail,
+            Agent.name,
+            AuthorityCheck.override_reason,
+        )
+        .outerjoin(AuthorityCheck, AuthorityCheck.id == newest)
+        .outerjoin(Agent, Agent.id == AuthorityCheck.overridden_by_id)
+        .where(RequestLine.ticket_id == ticket_id)
+        .order_by(RequestLine.id)
+    )
+    return [Line(*row) for row in rows]
+
+
+def list_reasons(session: Session, ticket_id: int, *, latest: int | None = None) -> list[WhyHere]:
+    """Give the decisions about a ticket with their traces, the latest first."""
+    decisions = (
+        sa.select(
+            StoredDecision.id,
+            StoredDecision.message_id,
+            StoredDecision.decided_at,
+            StoredDecision.rule,
+            StoredDecision.target,
+            StoredDecision.priority,
+            StoredDecision.decision["trace"],
+            Agent.name,
+        )
+        .outerjoin(Agent, Agent.id == StoredDecision.kept_for_id)
+        .where(StoredDecision.ticket_id == ticket_id)
+        .order_by(StoredDecision.id.desc())
+    )
+    if latest is not None:
+        decisions = decisions.limit(latest)
+    return [WhyHere(*row) for row in session.execute(decisions)]
+
+
+def _files(session: Session, message_ids: list[int]) -> Mapping[int, tuple[File, ...]]:
+    rows = session.execute(
+        sa.select(
+            StoredAttachment.message_id,
+            StoredAttachment.token,
+            StoredAttachment.filename,
+            StoredAttachment.content_type,
+            StoredAttachment.size_bytes,
+            StoredAttachment.is_inline,
+        )
+        .where(StoredAttachment.message_id.in_(message_ids))
+        .order_by(StoredAttachment.id)
+    )
+    found: dict[int, list[File]] = defaultdict(list)
+    for row in rows:
+        found[row.message_id].append(File(*row))
+    return {message_id: tuple(files) for message_id, files in found.items()}
+
+
+def _deliveries(session: Session, message_ids: list[int]) -> Mapping[int, Delivery]:
+    rows = session.execute(
+        sa.select(
+            OutboxMail.message_id,
+            OutboxMail.state,
+            OutboxMail.attempts,
+            OutboxMail.sent_at,
+            OutboxMail.problem,
+        )
+        .where(OutboxMail.message_id.in_(message_ids))
+        .order_by(OutboxMail.id)
+    )
+    return {row.message_id: Delivery(*row[1:]) for row in rows}
+
+
+def _mailboxes(session: Session, message_ids: list[int]) -> Mapping[int, tuple[str, ...]]:
+    rows = session.execute(
+        sa.select(MessageMailbox.message_id, Mailbox.address)
+        .join(Mailbox, Mailbox.id == MessageMailbox.mailbox_id)
+        .where(MessageMailbox.message_id.in_(message_ids))
+        .order_by(Mailbox.address)
+    )
+    found: dict[int, tuple[str, ...]] = {}
+    for row in rows:
+        found[row.message_id] = (*found.get(row.message_id, ()), row.address)
+    return found
