@@ -12,7 +12,15 @@ from supportdesk.db.database import Database
 from supportdesk.db.engine import open_engine
 from supportdesk.db.migrate import upgrade
 
-pytest_plugins = ["pytester", "tests.servers.chromium", "tests.servers.postgresql"]
+# Every server of tests/servers gives fixtures to the whole suite.
+pytest_plugins = [
+    "pytester",
+    *(
+        f"tests.servers.{path.stem}"
+        for path in sorted(Path(__file__).with_name("servers").glob("*.py"))
+        if not path.stem.startswith(("_", "test_"))
+    ),
+]
 
 # A fixture that starts something real marks every test that asks for it.
 MARKS = {"postgresql": "server", "dovecot": "server", "browser": "browser"}
