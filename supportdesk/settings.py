@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from supportdesk.errors import SettingsError
@@ -110,7 +110,7 @@ class Settings:
 
     smtp_host: str = _setting("127.0.0.1", _text)
     smtp_port: int = _setting(2526, _whole(1, 65535))
-    smtp_security: str = _setting("none", _one_of("none", "starttls", "tls"))
+    smtp_security: Literal["none", "starttls", "tls"] = _setting("none", _one_of("none", "starttls", "tls"))
     smtp_username: str = _setting("", _optional_text)
     smtp_password: str = _setting("", _optional_text)
     acknowledge: bool = _setting(True, _yes_no)

@@ -99,9 +99,27 @@ def make_cast(session: Session) -> Cast:
         contract=contract,
         region=region,
         school=school,
-        ekonom=make_contact(session, "Eva Ekonomová", region, roles=["finance_admin"]),
-        technik=make_contact(session, "Ivan Technický", region, roles=["technical_admin"]),
-        reditel=make_contact(session, "Radek Ředitel", school, roles=["responsible"]),
+        ekonom=make_contact(
+            session,
+            "Eva Ekonomová",
+            region,
+            roles=["finance_admin"],
+            address="ekonom@kraj.example",
+        ),
+        technik=make_contact(
+            session,
+            "Ivan Technický",
+            region,
+            roles=["technical_admin"],
+            address="technik@kraj.example",
+        ),
+        reditel=make_contact(
+            session,
+            "Radek Ředitel",
+            school,
+            roles=["responsible"],
+            address="reditel@gymnazium.example",
+        ),
         mailbox=make_mailbox(session, "business@example.com"),
     )
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email.addresses import normalise_address
 from supportdesk.channels.email.tokens import split_plus
+from supportdesk.db.bulk import table_of
 from supportdesk.db.models import Mailbox, Receipt, ReceiptState
 from supportdesk.db.work import Kind, enqueue_many, insert_or_ignore
 from supportdesk.errors import NotFound
@@ -125,8 +126,7 @@ def _mailboxes_of(session: Session, addresses: Collection[str]) -> list[int]:
 def _keep(
     session: Session, rows: list[dict[str, Any]], *, now: datetime, max_attempts: int
 ) -> None:
-    table = Receipt.__table__
-    assert isinstance(table, sa.Table)  # noqa: S101 - mapped to a table, not to a join
+    table = table_of(Receipt)
     new_ids: list[int] = []
     for row in rows:
         insert = insert_or_ignore(session, table).values(**row).returning(table.c.id)

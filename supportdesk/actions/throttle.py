@@ -26,7 +26,7 @@ def counts_in_window(
             Throttle.bucket.in_(buckets), Throttle.window_at == window_at(now, window)
         )
     )
-    return {row.bucket: row.count for row in rows}
+    return {bucket: count for bucket, count in rows}
 
 
 def add_counts(
@@ -64,7 +64,7 @@ def seconds_until_next_window(now: datetime) -> int:
 
 def _add(session: Session, bucket: str, count: int, at: datetime) -> int:
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    return session.execute(
+    added: int = session.execute(
         dialect.insert(Throttle)
         .values(bucket=bucket, window_at=at, count=count)
         .on_conflict_do_update(
@@ -73,3 +73,4 @@ def _add(session: Session, bucket: str, count: int, at: datetime) -> int:
         )
         .returning(Throttle.count)
     ).scalar_one()
+    return added

@@ -239,6 +239,50 @@ def organisations_of(session: Session, contact_id: int, today: date) -> list[tup
     return [(row.id, row.name) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A contact acting for an organisation, as a search finds it."""
+
+    contact_id: int
+    name: str
+    organisation_id: int
+    organisation: str
+    addresses: str | None
+
+
+def search_people(session: Session, text: str, today: date, *, most: int = 20) -> list[Found]:
+    """Find contacts whose name, organisation or address contains the text, by name."""
+    pattern = f"%{_without_wildcards(text.strip())}%"
+    addresses = (
+        sa.select(sa.func.aggregate_strings(ContactAddress.address, ", "))
+        .where(ContactAddress.contact_id == Contact.id)
+        .scalar_subquery()
+    )
+    has_address = sa.exists().where(
+        ContactAddress.contact_id == Contact.id, ContactAddress.address.ilike(pattern, escape="\\")
+    )
+    rows = session.execute(
+        sa.select(Contact.id, Contact.name, Organisation.id, Organisation.name, addresses)
+        .join(Membership, Membership.contact_id == Contact.id)
+        .join(Organisation, Organisation.id == Membership.organisation_id)
+        .where(
+            valid_on(Membership, today),
+            sa.or_(
+                Contact.name.ilike(pattern, escape="\\"),
+                Organisation.name.ilike(pattern, escape="\\"),
+                has_address,
+            ),
+        )
+        .order_by(Contact.name, Organisation.name)
+        .limit(most)
+    )
+    return [Found(*row) for row in rows]
+
+
+def _without_wildcards(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
 def _grouped(session: Session, pairs: sa.Select[int, str]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = defaultdict(list)
     for key, value in session.execute(pairs):

@@ -19,6 +19,9 @@ from supportdesk.db.models import (
 from supportdesk.db.queries.validity import valid_on
 
 
+TECHNICAL_ROLE = "technical_admin"
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """A contact acting for one organisation, with the roles held there that day."""
@@ -30,6 +33,11 @@ class Identity:
     organisation_name: str
     contract_id: int | None
     roles: frozenset[str]
+
+    @property
+    def is_technical(self) -> bool:
+        """Tell whether the customer named this contact as a technical one."""
+        return TECHNICAL_ROLE in self.roles
 
 
 def find_identities(

@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from supportdesk.db.models import Author, ContactAddress, Message, Ticket
+from supportdesk.db.models import Author, ContactAddress, Message, Organisation, Ticket
 from supportdesk.messages import Automatic
 from supportdesk.routing.facts import TopicKind
 from supportdesk.tickets import Desk, State
@@ -26,9 +26,11 @@ class Thread:
     state: State
     desk: Desk
     organisation_id: int | None
+    contract_id: int | None
     contact_id: int | None
     owner_id: int | None
     handler_id: int | None
+    priority: int
     topic: TopicKind
     is_topic_by_staff: bool
     needs_identification: bool
@@ -46,10 +48,15 @@ def find_threads(session: Session, ticket_ids: Collection[int]) -> Mapping[int, 
     columns = [
         column for name, column in Ticket.__table__.columns.items() if name in _TICKET_COLUMNS
     ]
-    rows = session.execute(sa.select(*columns).where(Ticket.id.in_(ticket_ids))).mappings()
+    rows = session.execute(
+        sa.select(*columns, Organisation.contract_id)
+        .outerjoin(Organisation, Organisation.id == Ticket.organisation_id)
+        .where(Ticket.id.in_(ticket_ids))
+    ).mappings()
     return {
         row["id"]: Thread(
             ticket_id=row["id"],
+            contract_id=row["contract_id"],
             participants=frozenset(participants[row["id"]]),
             **{name: row[name] for name in _TICKET_COLUMNS if name != "id"},
         )
@@ -102,6 +109,7 @@ _TICKET_COLUMNS = (
     "contact_id",
     "owner_id",
     "handler_id",
+    "priority",
     "topic",
     "is_topic_by_staff",
     "needs_identification",

@@ -1,0 +1,27 @@
+"""Taking work: a look whether there is any, and only then a transaction that writes."""
+
+from collections.abc import Collection
+
+import sqlalchemy as sa
+
+from supportdesk.actions.runtime import Runtime
+from supportdesk.db import work
+from supportdesk.db.models import Work, WorkState
+from supportdesk.db.work import Claim, Kind
+
+
+def claim_work(
+    runtime: Runtime, kinds: Collection[Kind], *, limit: int, lease_seconds: int
+) -> list[Claim]:
+    """Take up to `limit` due pieces of work of these kinds; an empty list when nothing is due."""
+    now = runtime.clock()
+    with runtime.database.read() as session:
+        is_due = session.scalar(
+            sa.select(Work.id)
+            .where(Work.state == WorkState.READY, Work.visible_at <= now, Work.kind.in_(kinds))
+            .limit(1)
+        )
+    if is_due is None:
+        return []
+    with runtime.database.write() as session:
+        return work.claim(session, kinds, now=now, limit=limit, lease_seconds=lease_seconds)

@@ -1,0 +1,148 @@
+"""Understand kept mails and bring each to its desk; what cannot be understood goes to quarantine."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from supportdesk.actions.intake.filing import Filing, file_arrival
+from supportdesk.actions.intake.scene import Arrival, Scene, gather
+from supportdesk.actions.intake.write import write_duplicates, write_filings
+from supportdesk.actions.keys import THREADS, instance_id, key_for
+from supportdesk.actions.runtime import Runtime
+from supportdesk.db.models import Receipt, ReceiptState
+from supportdesk.db.work import Claim, finish
+from supportdesk.errors import NotFound, Unreadable
+from supportdesk.messages import Automatic, InboundMessage
+
+
+class Parser(Protocol):
+    """Whatever turns raw mails into messages, within limits; the order is kept."""
+
+    def parse_many(
+        self, raws: Sequence[bytes], *, authserv_id: str, instance_id: str
+    ) -> Sequence[InboundMessage | Unreadable]:
+        """Parse each mail, or say why it cannot be read."""
+
+
+def route_mail(runtime: Runtime, claims: Sequence[Claim], parser: Parser) -> None:
+    """Bring the receipts of claimed work to tickets, all in one transaction.
+
+    Raises:
+        LeaseLost: the work was taken over by somebody else; nothing was changed.
+    """
+    receipts = _receipts(runtime, claims)
+    understood, unreadable = _understand(runtime, receipts, parser)
+    key = key_for(runtime.secret_key, THREADS)
+    now = runtime.clock()
+    with runtime.database.write() as session:
+        for receipt_id, problem in unreadable:
+            quarantine(session, receipt_id, problem)
+        for wave in _waves(understood):
+            scene = gather(session, wave, now=now, key=key)
+            _file(session, runtime, wave, scene)
+        finish(session, claims, now=now)
+
+
+def quarantine(session: Session, receipt_id: int, problem: str) -> None:
+    """Put a receipt aside for people to look at; its bytes stay as they came."""
+    session.execute(
+        sa.update(Receipt)
+        .where(Receipt.id == receipt_id, Receipt.state == ReceiptState.RECEIVED)
+        .values(state=ReceiptState.QUARANTINED, problem=problem)
+    )
+
+
+def _receipts(runtime: Runtime, claims: Sequence[Claim]) -> list[sa.Row[tuple[object, ...]]]:
+    wanted = [claim.payload["receipt_id"] for claim in claims]
+    with runtime.database.read() as session:
+        return list(
+            session.execute(
+                sa.select(
+                    Receipt.id,
+                    Receipt.mailbox_id,
+                    Receipt.received_at,
+                    Receipt.blob_key,
+                    Receipt.envelope,
+                )
+                .where(Receipt.id.in_(wanted), Receipt.state == ReceiptState.RECEIVED)
+                .order_by(Receipt.id)
+            )
+        )
+
+
+def _understand(
+    runtime: Runtime, receipts: Sequence[sa.Row[tuple[object, ...]]], parser: Parser
+) -> tuple[list[Arrival], list[tuple[int, str]]]:
+    unreadable: list[tuple[int, str]] = []
+    stored = []
+    for receipt in receipts:
+        try:
+            stored.append((receipt, runtime.blobs.get(receipt.blob_key)))
+        except NotFound as missing:
+            unreadable.append((receipt.id, str(missing)))
+    parsed = parser.parse_many(
+        [raw for _, raw in stored],
+        authserv_id=runtime.settings.authserv_id,
+        instance_id=instance_id(runtime.secret_key),
+    )
+    arrivals = []
+    for (receipt, _), message in zip(stored, parsed, strict=True):
+        if isinstance(message, Unreadable):
+            unreadable.append((receipt.id, str(message)))
+        else:
+            arrivals.append(
+                Arrival(
+                    receipt.id,
+                    receipt.mailbox_id,
+                    receipt.received_at,
+                    tuple(receipt.envelope.get("to", ())),
+                    message,
+                )
+            )
+    return arrivals, unreadable
+
+
+def _waves(arrivals: Sequence[Arrival]) -> Iterator[list[Arrival]]:
+    """Split a batch so that no mail stands in one wave with one it repeats or answers."""
+    wave: list[Arrival] = []
+    seen: set[str] = set()
+    for arrival in arrivals:
+        message = arrival.message
+        refers_to = {message.message_id, message.in_reply_to, *message.references}
+        if not arrival.message.message_id:
+            refers_to.add(message.content_hash)
+        if wave and not seen.isdisjoint(filter(None, refers_to)):
+            yield wave
+            wave, seen = [], set()
+        wave.append(arrival)
+        seen.add(message.message_id or message.content_hash)
+    if wave:
+        yield wave
+
+
+def _file(session: Session, runtime: Runtime, wave: Sequence[Arrival], scene: Scene) -> None:
+    known = [one for one in wave if one.key in scene.known_messages]
+    filings = [file_arrival(one, scene) for one in wave if one.key not in scene.known_messages]
+    loops = [one for one in filings if _is_stray_loop(one)]
+    write_duplicates(session, known, scene)
+    _discard(session, loops)
+    write_filings(session, runtime, [one for one in filings if one not in loops], scene)
+
+
+def _is_stray_loop(filing: Filing) -> bool:
+    """Tell whether this is our own mail that came back and belongs to no ticket."""
+    return filing.is_new_ticket and filing.arrival.message.automatic is Automatic.LOOP
+
+
+def _discard(session: Session, loops: Sequence[Filing]) -> None:
+    if loops:
+        session.execute(
+            sa.update(Receipt)
+            .where(Receipt.id.in_([one.arrival.receipt_id for one in loops]))
+            .values(
+                state=ReceiptState.DISCARDED,
+                problem="our own mail came back; answering it would start a loop",
+            )
+        )

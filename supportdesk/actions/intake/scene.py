@@ -1,0 +1,155 @@
+"""What the database knows that matters for a batch of arrivals, gathered in a few queries."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from supportdesk.channels.email.addresses import normalise_address
+from supportdesk.channels.email.tokens import read_address, read_message_id
+from supportdesk.db.models import Mailbox
+from supportdesk.db.queries.pool import load_pool
+from supportdesk.db.queries.senders import Identity, find_identities
+from supportdesk.db.queries.service import Assigned, find_assigned, load_agents, load_calendar
+from supportdesk.db.queries.threads import (
+    Thread,
+    find_known_messages,
+    find_threads,
+    find_tickets_by_message_id,
+)
+from supportdesk.messages import InboundMessage
+from supportdesk.routing import facts
+from supportdesk.routing.assign import Assistant
+from supportdesk.routing.calendar import BusinessCalendar, local_date
+from supportdesk.routing.subjects import ticket_in_subject
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A received mail that was understood; `envelope_to` is what the transport was told."""
+
+    receipt_id: int
+    mailbox_id: int
+    received_at: datetime
+    envelope_to: tuple[str, ...]
+    message: InboundMessage
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Give the identity of the mail, the same in every mailbox that got it."""
+        return (self.message.message_id or "", self.message.content_hash)
+
+    @property
+    def sender(self) -> str:
+        """Give the sender's normalised address, "" when there is no usable one."""
+        sender = self.message.sender
+        return normalise_address(sender.address) if sender else ""
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxFact:
+    """One of our mailboxes as routing needs it; `topic` is what writing to it tells."""
+
+    address: str
+    name: str
+    topic: facts.TopicKind | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All that filing a batch may look at."""
+
+    now: datetime
+    calendar: BusinessCalendar
+    agents: Mapping[int, facts.Agent]
+    pool: Sequence[Assistant]
+    mailboxes: Mapping[int, MailboxFact]
+    known_messages: Mapping[tuple[str, str], tuple[int, int]]
+    candidates: Mapping[int, tuple[int, ...]]  # receipt -> tickets it may continue, best first
+    threads: Mapping[int, Thread]
+    identities: Mapping[str, tuple[Identity, ...]]
+    assigned: Mapping[int, Assigned]
+
+
+def gather(session: Session, arrivals: Sequence[Arrival], *, now: datetime, key: bytes) -> Scene:
+    """Gather what there is to know about `arrivals` at `now`; `key` signs thread tokens."""
+    today = local_date(now)
+    candidates = _candidates(session, arrivals, key)
+    threads = find_threads(session, {ticket for found in candidates.values() for ticket in found})
+    identities = find_identities(session, {one.sender for one in arrivals if one.sender}, today)
+    return Scene(
+        now=now,
+        calendar=load_calendar(session),
+        agents=load_agents(session, now),
+        pool=load_pool(session, now),
+        mailboxes=_mailboxes(session),
+        known_messages=find_known_messages(session, {one.key for one in arrivals}),
+        candidates=candidates,
+        threads=threads,
+        identities=identities,
+        assigned=find_assigned(session, _organisations(identities, threads), today),
+    )
+
+
+def _organisations(
+    identities: Mapping[str, tuple[Identity, ...]], threads: Mapping[int, Thread]
+) -> dict[int, int | None]:
+    found = {
+        thread.organisation_id: thread.contract_id
+        for thread in threads.values()
+        if thread.organisation_id is not None
+    }
+    for known in identities.values():
+        found |= {one.organisation_id: one.contract_id for one in known}
+    return found
+
+
+def _candidates(
+    session: Session, arrivals: Sequence[Arrival], key: bytes
+) -> dict[int, tuple[int, ...]]:
+    """Find the tickets that each arrival names: signed tokens, then known mails, then subjects."""
+    referenced = {one.receipt_id: _references(one.message) for one in arrivals}
+    by_message_id = find_tickets_by_message_id(
+        session, {reference for found in referenced.values() for reference in found}
+    )
+    return {
+        one.receipt_id: tuple(
+            dict.fromkeys(
+                [
+                    *_signed_addresses(one, key),
+                    *_present(read_message_id(ref, key) for ref in referenced[one.receipt_id]),
+                    *_present(by_message_id.get(ref) for ref in referenced[one.receipt_id]),
+                    *_present([ticket_in_subject(one.message.subject)]),
+                ]
+            )
+        )
+        for one in arrivals
+    }
+
+
+def _signed_addresses(arrival: Arrival, key: bytes) -> list[int]:
+    message = arrival.message
+    written = [one.address for one in (*message.to, *message.cc)]
+    return _present(read_address(address, key) for address in (*arrival.envelope_to, *written))
+
+
+def _references(message: InboundMessage) -> tuple[str, ...]:
+    """Give the Message-IDs that a mail refers to, the nearest first."""
+    nearest = (message.bounced_message_id, message.in_reply_to)
+    return tuple(dict.fromkeys([*filter(None, nearest), *reversed(message.references)]))
+
+
+def _present(found: Iterable[int | None]) -> list[int]:
+    return [one for one in found if one is not None]
+
+
+def _mailboxes(session: Session) -> dict[int, MailboxFact]:
+    rows = session.execute(sa.select(Mailbox.id, Mailbox.address, Mailbox.name, Mailbox.topic))
+    return {
+        row.id: MailboxFact(
+            row.address, row.name, facts.TopicKind(row.topic) if row.topic else None
+        )
+        for row in rows
+    }

@@ -1,0 +1,194 @@
+"""Putting a batch of filings down: a few statements for the batch, not a few for each mail.
+
+These functions run inside the caller's transaction.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from supportdesk.actions.acknowledge import acknowledge
+from supportdesk.actions.intake.filing import Filing
+from supportdesk.actions.intake.rows import (
+    deadline_rows,
+    decision_row,
+    event_rows,
+    hand_over_row,
+    line_rows,
+    message_row,
+    new_ticket_row,
+    ticket_changes,
+)
+from supportdesk.actions.intake.scene import Arrival, Scene
+from supportdesk.actions.runtime import Runtime
+from supportdesk.db.bulk import insert_all, insert_returning_ids, table_of
+from supportdesk.db.models import (
+    Deadline,
+    Event,
+    HandOver,
+    Message,
+    MessageMailbox,
+    Receipt,
+    ReceiptState,
+    RequestLine,
+    StoredAttachment,
+    StoredDecision,
+    Ticket,
+)
+from supportdesk.db.work import insert_or_ignore
+from supportdesk.routing.assign import next_assistant
+
+
+def write_duplicates(session: Session, arrivals: Sequence[Arrival], scene: Scene) -> None:
+    """Note that further mailboxes, or the same one again, got mails that we have already."""
+    if not arrivals:
+        return
+    rows = [(one, scene.known_messages[one.key][0]) for one in arrivals]
+    session.execute(
+        insert_or_ignore(session, table_of(MessageMailbox)),
+        [{"message_id": known, "mailbox_id": one.mailbox_id} for one, known in rows],
+    )
+    _mark_processed(session, [(one.receipt_id, known) for one, known in rows])
+
+
+def write_filings(
+    session: Session, runtime: Runtime, filings: Sequence[Filing], scene: Scene
+) -> None:
+    """Write tickets, messages, decisions and all that follows from them, and the answers due."""
+    if not filings:
+        return
+    handlers = _handlers(filings, scene)
+    tickets = _open_tickets(session, runtime, filings, handlers, scene)
+    _change_tickets(session, filings, handlers, scene)
+    messages = insert_returning_ids(
+        session,
+        Message,
+        [message_row(one, ticket) for one, ticket in zip(filings, tickets, strict=True)],
+    )
+    placed = list(zip(filings, tickets, messages, strict=True))
+    _write_attachments(session, runtime, filings, messages)
+    insert_all(
+        session,
+        MessageMailbox,
+        [
+            {"message_id": message, "mailbox_id": one.arrival.mailbox_id}
+            for one, _, message in placed
+        ],
+    )
+    insert_all(
+        session,
+        StoredDecision,
+        [decision_row(*one) for one in placed if one[0].decision is not None],
+    )
+    insert_all(
+        session, Deadline, [row for one in placed for row in deadline_rows(one[0], one[1], scene)]
+    )
+    insert_all(
+        session, RequestLine, [row for one in placed for row in line_rows(one[0], one[1], scene)]
+    )
+    insert_all(session, Event, [row for one in placed for row in event_rows(*one, scene)])
+    _hand_over(session, filings, tickets, scene)
+    _mark_processed(session, [(one.arrival.receipt_id, message) for one, _, message in placed])
+    acknowledge(session, runtime, [(one, ticket) for one, ticket, _ in placed], scene)
+
+
+def _handlers(filings: Sequence[Filing], scene: Scene) -> list[int | None]:
+    """Choose who works on each ticket; the pool's assistants share a batch fairly."""
+    pool = list(scene.pool)
+    chosen: list[int | None] = []
+    for filing in filings:
+        handler_id = None
+        if filing.decision is not None and filing.decision.person is not None:
+            handler_id = filing.decision.person.id
+        elif filing.takes_an_assistant:
+            assistant = next_assistant(pool)
+            if assistant is not None:
+                handler_id = assistant.id
+                busier = replace(assistant, open_tickets=assistant.open_tickets + 1)
+                pool = [busier if one is assistant else one for one in pool]
+        chosen.append(handler_id)
+    return chosen
+
+
+def _open_tickets(
+    session: Session,
+    runtime: Runtime,
+    filings: Sequence[Filing],
+    handlers: Sequence[int | None],
+    scene: Scene,
+) -> list[int]:
+    """Open the new tickets and give the ticket of every filing, old or new."""
+    opened = iter(
+        insert_returning_ids(
+            session,
+            Ticket,
+            [
+                new_ticket_row(one, handler, scene, runtime.settings.language)
+                for one, handler in zip(filings, handlers, strict=True)
+                if one.is_new_ticket
+            ],
+        )
+    )
+    return [one.place.thread.ticket_id if one.place.thread else next(opened) for one in filings]
+
+
+def _change_tickets(
+    session: Session, filings: Sequence[Filing], handlers: Sequence[int | None], scene: Scene
+) -> None:
+    for one, handler in zip(filings, handlers, strict=True):
+        thread = one.place.thread
+        if thread is not None and one.decision is not None:
+            session.execute(
+                sa.update(Ticket)
+                .where(Ticket.id == thread.ticket_id)
+                .values(**ticket_changes(one, thread, handler, scene), version=Ticket.version + 1)
+            )
+
+
+def _write_attachments(
+    session: Session, runtime: Runtime, filings: Sequence[Filing], messages: Sequence[int]
+) -> None:
+    insert_all(
+        session,
+        StoredAttachment,
+        [
+            {
+                "message_id": message,
+                "token": secrets.token_urlsafe(32),
+                "filename": attachment.filename,
+                "content_type": attachment.content_type,
+                "size_bytes": len(attachment.content),
+                "blob_key": runtime.blobs.put(attachment.content),
+                "content_id": attachment.content_id,
+                "is_inline": attachment.is_inline,
+            }
+            for one, message in zip(filings, messages, strict=True)
+            for attachment in one.arrival.message.attachments
+        ],
+    )
+
+
+def _hand_over(
+    session: Session, filings: Sequence[Filing], tickets: Sequence[int], scene: Scene
+) -> None:
+    rows = [
+        row
+        for one, ticket in zip(filings, tickets, strict=True)
+        if (row := hand_over_row(one, ticket, scene)) is not None
+    ]
+    if rows:
+        # A ticket has one open hand-over; more work of the same night joins it.
+        session.execute(insert_or_ignore(session, table_of(HandOver)), rows)
+
+
+def _mark_processed(session: Session, done: Sequence[tuple[int, int]]) -> None:
+    receipt = table_of(Receipt)
+    session.execute(
+        sa.update(receipt)
+        .where(receipt.c.id == sa.bindparam("receipt"))
+        .values(state=ReceiptState.PROCESSED, message_id=sa.bindparam("message"), problem=None),
+        [{"receipt": receipt_id, "message": message_id} for receipt_id, message_id in done],
+    )

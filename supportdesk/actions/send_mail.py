@@ -1,0 +1,216 @@
+"""Hand a queued mail to the relay: at least once, always with the same Message-ID.
+
+The attempt is written down before the relay is asked, so that a crash in between shows as "may have
+been delivered"; the answer is written down straight after it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from supportdesk.actions.history import record_event
+from supportdesk.actions.keys import THREADS, instance_id, key_for
+from supportdesk.actions.runtime import Runtime
+from supportdesk.channels.email.compose import compose
+from supportdesk.channels.email.smtp import Relay, Sent, send
+from supportdesk.channels.email.tokens import reply_address
+from supportdesk.db.models import (
+    Author,
+    Message,
+    OutboxMail,
+    OutboxState,
+    StoredAttachment,
+    Ticket,
+)
+from supportdesk.db.work import Claim, finish, postpone
+from supportdesk.errors import ChannelError, InvalidInput, NotFound
+from supportdesk.messages import Address, Attachment, OutboundMessage
+from supportdesk.tickets import EventKind, State
+
+_FIRST_DELAY_SECONDS = 30
+_LONGEST_DELAY_SECONDS = 4 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    outbox_id: int
+    ticket_id: int
+    envelope_from: str
+    recipients: tuple[str, ...]
+    message: OutboundMessage
+
+
+def send_mail(runtime: Runtime, claim: Claim) -> None:
+    """Send the mail of one claimed piece of work, or say when it is tried again.
+
+    Raises:
+        LeaseLost: another worker took the mail over; it is the one that goes on.
+    """
+    outbox_id = claim.payload["outbox_id"]
+    if not _begin(runtime, outbox_id):
+        _finish_only(runtime, claim)
+        return
+    try:
+        prepared = _prepare(runtime, outbox_id)
+        raw = compose(prepared.message, instance_id=instance_id(runtime.secret_key))
+        sent = send(_relay(runtime), prepared.envelope_from, prepared.recipients, raw)
+    except ChannelError as error:
+        if error.permanent or claim.is_last_attempt:
+            _give_up(runtime, claim, outbox_id, str(error))
+        else:
+            _try_later(runtime, claim, outbox_id, error)
+    except (InvalidInput, NotFound) as error:
+        _give_up(runtime, claim, outbox_id, str(error))
+    else:
+        _sent(runtime, claim, outbox_id, sent)
+
+
+def _begin(runtime: Runtime, outbox_id: int) -> bool:
+    """Write the attempt down; False when the mail is not to be sent any more."""
+    with runtime.database.write() as session:
+        mail = session.get(OutboxMail, outbox_id)
+        if mail is None or mail.state in {OutboxState.SENT, OutboxState.FAILED}:
+            return False
+        mail.state = OutboxState.SENDING
+        mail.send_started_at = runtime.clock()
+        mail.attempts += 1
+    return True
+
+
+def _prepare(runtime: Runtime, outbox_id: int) -> _Prepared:
+    with runtime.database.read() as session:
+        mail, message = (
+            session.execute(
+                sa.select(OutboxMail, Message)
+                .join(Message, Message.id == OutboxMail.message_id)
+                .where(OutboxMail.id == outbox_id)
+            )
+            .one()
+            .tuple()
+        )
+        attachments = _attachments(session, runtime, message.id)
+    key = key_for(runtime.secret_key, THREADS)
+    sender = Address(message.sender_name, message.sender_address)
+    is_automatic = message.author is Author.SYSTEM
+    return _Prepared(
+        outbox_id=mail.id,
+        ticket_id=message.ticket_id,
+        envelope_from=mail.envelope_from,
+        recipients=tuple(mail.recipients),
+        message=OutboundMessage(
+            message_id=message.rfc_message_id or "",
+            sender=sender,
+            to=tuple(Address("", address) for address in message.recipients),
+            cc=tuple(Address("", address) for address in message.cc),
+            subject=message.subject,
+            text=message.text,
+            html=message.html,
+            sent_at=message.created_at,
+            envelope_from=mail.envelope_from,
+            reply_to=Address(sender.name, reply_address(sender.address, message.ticket_id, key)),
+            in_reply_to=message.in_reply_to,
+            references=tuple(message.references),
+            attachments=attachments,
+            auto_submitted="auto-replied" if is_automatic else None,
+        ),
+    )
+
+
+def _attachments(session: Session, runtime: Runtime, message_id: int) -> tuple[Attachment, ...]:
+    rows = session.execute(
+        sa.select(StoredAttachment)
+        .where(StoredAttachment.message_id == message_id)
+        .order_by(StoredAttachment.id)
+    ).scalars()
+    return tuple(
+        Attachment(row.filename, row.content_type, runtime.blobs.get(row.blob_key)) for row in rows
+    )
+
+
+def _relay(runtime: Runtime) -> Relay:
+    settings = runtime.settings
+    return Relay(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        security=settings.smtp_security,
+        username=settings.smtp_username,
+        password=settings.smtp_password,
+    )
+
+
+def _sent(runtime: Runtime, claim: Claim, outbox_id: int, sent: Sent) -> None:
+    now = runtime.clock()
+    refused = "; ".join(f"{one.address}: {one.code} {one.text}" for one in sent.refused)
+    with runtime.database.write() as session:
+        mail = session.get_one(OutboxMail, outbox_id)
+        mail.state, mail.sent_at = OutboxState.SENT, now
+        mail.problem = refused or None
+        ticket_id = _ticket_of(session, mail)
+        record_event(
+            session,
+            EventKind.SENT,
+            ticket_id=ticket_id,
+            at=now,
+            data={"message_id": mail.message_id},
+        )
+        if refused:
+            _reopen(session, ticket_id, mail, refused, now)
+        finish(session, [claim], now=now)
+
+
+def _try_later(runtime: Runtime, claim: Claim, outbox_id: int, error: ChannelError) -> None:
+    seconds = error.retry_after_seconds or delay_seconds(claim.attempts)
+    until = runtime.clock() + timedelta(seconds=seconds)
+    with runtime.database.write() as session:
+        mail = session.get_one(OutboxMail, outbox_id)
+        mail.state, mail.problem = OutboxState.QUEUED, str(error)
+        postpone(session, claim, until=until, problem=str(error))
+
+
+def delay_seconds(attempts: int) -> int:
+    """Give how long to wait after so many attempts: 30 s, doubling, at most 4 hours."""
+    return min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS << min(attempts - 1, 12))
+
+
+def _give_up(runtime: Runtime, claim: Claim, outbox_id: int, problem: str) -> None:
+    """Mark the mail failed and bring its ticket back before somebody's eyes."""
+    now = runtime.clock()
+    with runtime.database.write() as session:
+        mail = session.get_one(OutboxMail, outbox_id)
+        mail.state, mail.problem = OutboxState.FAILED, problem
+        _reopen(session, _ticket_of(session, mail), mail, problem, now)
+        finish(session, [claim], now=now)
+
+
+def _reopen(
+    session: Session, ticket_id: int, mail: OutboxMail, problem: str, now: datetime
+) -> None:
+    """Show a failed mail to who owns the ticket; our own automatic answers only leave a trace."""
+    record_event(
+        session,
+        EventKind.SEND_FAILED,
+        ticket_id=ticket_id,
+        at=now,
+        data={"message_id": mail.message_id, "problem": problem},
+    )
+    if session.get_one(Message, mail.message_id).author is Author.SYSTEM:
+        return
+    ticket = session.get_one(Ticket, ticket_id)
+    if ticket.state is not State.CLOSED:
+        ticket.state = State.OPEN
+        ticket.resolved_at = None
+    ticket.handler_id = ticket.handler_id or ticket.owner_id
+    ticket.is_answered = False
+    ticket.last_message_at = now
+    ticket.version += 1
+
+
+def _ticket_of(session: Session, mail: OutboxMail) -> int:
+    return session.get_one(Message, mail.message_id).ticket_id
+
+
+def _finish_only(runtime: Runtime, claim: Claim) -> None:
+    with runtime.database.write() as session:
+        finish(session, [claim], now=runtime.clock())
