@@ -19,7 +19,7 @@ def decide(facts: Facts) -> Decision:
     priority = _priority(facts, rule)
     waits = _may_wait(facts, targets[0])
     alert = facts.caller.is_identified and facts.consultant.state is ConsultantState.NONE
-    steps += trace.where_it_goes(facts, targets, owner)
+    steps += trace.where_it_goes(facts, rule, targets, owner)
     steps += trace.what_comes_with_it(facts, priority, may_wait=waits, alert_supervisor=alert)
     return Decision(
         rule=rule.code,

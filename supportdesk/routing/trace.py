@@ -1,6 +1,5 @@
 """What is written down while deciding: codes with values, told in words by `sentences`."""
 
-from datetime import datetime
 from typing import Any
 
 from supportdesk.routing.decision import Target, TraceStep
@@ -10,8 +9,8 @@ from supportdesk.routing.facts import (
     Facts,
     Person,
     Substitute,
-    TopicKind,
 )
+from supportdesk.routing.rules import Rule, consultant_deputy_pool
 
 
 def step(code: str, **values: Any) -> TraceStep:
@@ -51,11 +50,11 @@ def what_was_seen(facts: Facts) -> list[TraceStep]:
 
 
 def where_it_goes(
-    facts: Facts, targets: tuple[Target, ...], owner: Target | None
+    facts: Facts, rule: Rule, targets: tuple[Target, ...], owner: Target | None
 ) -> list[TraceStep]:
     """Write down the substitutes that were looked at, the targets, and why not the consultant."""
     steps: list[TraceStep] = []
-    if _substitutes_mattered(facts, targets):
+    if _asked_the_chain(facts, rule):
         steps += [_substitute(link) for link in facts.consultant.substitutes]
         if facts.consultant.deputy is None:
             steps.append(step("deputy.nobody"))
@@ -95,15 +94,10 @@ def _consultant(facts: Facts) -> TraceStep:
             return step(f"consultant.{consultant.state}", name=name)
 
 
-def _substitutes_mattered(facts: Facts, targets: tuple[Target, ...]) -> bool:
-    if Target.DEPUTY in targets:
-        return True
-    asked_the_consultant_first = targets[0] in {Target.CONSULTANT, Target.POOL}
+def _asked_the_chain(facts: Facts, rule: Rule) -> bool:
     return (
-        facts.caller.is_identified
+        rule.goes_to is consultant_deputy_pool
         and facts.hours.is_open
-        and asked_the_consultant_first
-        and facts.topic.kind is not TopicKind.BLOCK
         and facts.consultant.state is not ConsultantState.NONE
     )
 
@@ -118,8 +112,8 @@ def _substitute(link: Substitute) -> TraceStep:
 def _absence(absence: Absence) -> dict[str, str]:
     return {
         "kind": absence.kind.value,
-        "starts_at": _instant(absence.starts_at),
-        "ends_at": _instant(absence.ends_at),
+        "starts_at": absence.starts_at.isoformat(),
+        "ends_at": absence.ends_at.isoformat(),
     }
 
 
@@ -138,7 +132,7 @@ def _why_not_the_consultant(facts: Facts, target: Target) -> TraceStep:
         reason = "busy"
     else:
         reason = "away"
-    return step(f"not_consultant.{reason}", opens_at=_instant(facts.hours.opens_at))
+    return step(f"not_consultant.{reason}", opens_at=facts.hours.opens_at.isoformat())
 
 
 def _priority_reason(facts: Facts, priority: int) -> str:
@@ -165,7 +159,3 @@ def _person_of(target: Target, facts: Facts) -> Person | None:
 
 def _name(person: Person | None) -> str:
     return person.name if person else ""
-
-
-def _instant(instant: datetime) -> str:
-    return instant.isoformat()
