@@ -1,14 +1,20 @@
 """The `supportdesk` command. Every command imports its own world only when it runs."""
 
 import json
+import os
+import sys
+from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
-from supportdesk.errors import InvalidInput
+from supportdesk.errors import InvalidInput, SupportdeskError
 
 if TYPE_CHECKING:
+    from supportdesk.actions.import_people import ImportReport
+    from supportdesk.actions.runtime import Runtime
     from supportdesk.routing.calendar import Day
     from supportdesk.routing.decision import Decision
     from supportdesk.routing.phrases import Language
@@ -64,6 +70,165 @@ def calendar(first: datetime, last: datetime, *, as_json: bool) -> None:
                 click.echo(_day_in_words(day))
     except InvalidInput as error:
         raise click.ClickException(str(error)) from error
+
+
+@main.group()
+def email() -> None:
+    """Look at mail the way the service understands it."""
+
+
+@email.command("parse")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--stdin-paths", is_flag=True, help="Read one path a line from standard input.")
+@click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object a line.")
+@click.option(
+    "--authserv-id",
+    default="",
+    metavar="HOST",
+    help="Mail host whose Authentication-Results are trusted; none without it.",
+)
+def parse_mail(files: tuple[Path, ...], stdin_paths: bool, as_json: bool, authserv_id: str) -> None:
+    """Show what each mail file says, in the order given; needs no settings and no database."""
+    from supportdesk.channels.email.describe import describe_files
+
+    if bool(files) == stdin_paths:
+        raise click.UsageError("Name mail files, or use --stdin-paths, but not both.")
+    paths: Iterable[Path] = files
+    if stdin_paths:
+        lines = (line.rstrip(b"\r\n") for line in sys.stdin.buffer)
+        paths = (Path(os.fsdecode(line)) for line in lines if line)
+
+    def write(described: str) -> None:
+        text = described if as_json else _mail_in_words(json.loads(described))
+        sys.stdout.buffer.write(text.encode("utf-8", "replace") + b"\n")
+        sys.stdout.buffer.flush()
+
+    describe_files(paths, write, authserv_id=authserv_id)
+
+
+def _mail_in_words(mail: dict[str, Any]) -> str:
+    fields = [
+        ("Error", mail.get("error")),
+        ("From", mail["from_addr"]),
+        ("Subject", mail["subject"]),
+    ]
+    lines = [f"{name}: {value}" for name, value in fields if value]
+    return "\n".join([*lines, "", mail["reply_text"] or "", ""])
+
+
+@main.group()
+def people() -> None:
+    """Bring in customers, contacts and staff."""
+
+
+@people.command("import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--preview", is_flag=True, help="Only show what would change.")
+@click.option("--yes", is_flag=True, help="Apply without asking.")
+@click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object a line.")
+def import_people(file: BinaryIO, preview: bool, yes: bool, as_json: bool) -> None:
+    """Import FILE (CSV or XLSX; docs/people-import.md), all of it or nothing.
+
+    Shows what would change and asks before it is done; with --json it is done only with --yes.
+    """
+    from supportdesk.actions import import_people as importing
+
+    content = file.read()
+    with _open_service() as runtime:
+        report = importing.preview_import(runtime, content)
+        _show_import(report, as_json=as_json)
+        if report.problems:
+            raise click.exceptions.Exit(1)
+        if preview or not report.plan.changes or not (yes or _agreed(as_json)):
+            return
+        report = importing.import_people(runtime, content, filename=file.name)
+        if report.problems:
+            _show_import(report, as_json=as_json)
+            raise click.exceptions.Exit(1)
+    if as_json:
+        _print_object({"type": "applied", "changes": len(report.plan.changes)})
+    else:
+        click.echo("Done.")
+
+
+@main.group()
+def agents() -> None:
+    """Set up members of staff."""
+
+
+@agents.command("password")
+@click.argument("username")
+def agent_password(username: str) -> None:
+    """Give USERNAME a password: asked for, or the first line of standard input."""
+    from supportdesk.actions.set_password import find_agent, set_password
+
+    with _open_service() as runtime:
+        agent_id = find_agent(runtime, username)
+        set_password(runtime, None, agent_id, _ask_password())
+    click.echo(f"{username} can log in with the new password; older sessions were ended.")
+
+
+@main.group()
+def mailboxes() -> None:
+    """Set up our mailboxes."""
+
+
+@mailboxes.command("password")
+@click.argument("address")
+def mailbox_password(address: str) -> None:
+    """Store the password for polling ADDRESS: asked for, or the first line of standard input."""
+    from supportdesk.actions.mailboxes import set_mailbox_password
+
+    with _open_service() as runtime:
+        set_mailbox_password(runtime, None, address, _ask_password())
+    click.echo(f"The password of {address} is stored, encrypted.")
+
+
+@contextmanager
+def _open_service() -> Iterator["Runtime"]:
+    """Open the service's parts for one command; what goes wrong is told in one sentence."""
+    from supportdesk.app import open_runtime
+
+    try:
+        runtime = open_runtime()
+        try:
+            yield runtime
+        finally:
+            runtime.database.close()
+    except SupportdeskError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _ask_password() -> str:
+    stdin = click.get_text_stream("stdin")
+    if stdin.isatty():
+        answer: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        return answer
+    return stdin.readline().rstrip("\r\n")
+
+
+def _agreed(as_json: bool) -> bool:
+    return not as_json and click.confirm("Apply?")
+
+
+def _show_import(report: "ImportReport", *, as_json: bool) -> None:
+    from supportdesk.actions.people_import import show
+
+    if as_json:
+        for problem in report.problems:
+            _print_object(show.problem_as_json(problem))
+        for change in () if report.problems else report.plan.changes:
+            _print_object(show.change_as_json(change))
+        return
+    for problem in report.problems:
+        click.echo(str(problem), err=True)
+    if report.problems:
+        click.echo(f"{len(report.problems)} to put right; nothing was changed.", err=True)
+        return
+    for line in show.plan_in_words(report.plan):
+        click.echo(line)
+    if not report.plan.changes:
+        click.echo("Everything is stored already; nothing to change.")
 
 
 def _print_object(values: dict[str, Any]) -> None:

@@ -22,7 +22,6 @@ MAX_FILENAME_CHARS = 150
 MAX_TEXT_BYTES = 1024 * 1024
 
 CONTENT_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}")
-REST_OF_DELIMITER = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
 EXTENSIONS = {
     "application/ms-tnef": "winmail.dat",
     "application/pdf": "document.pdf",
@@ -171,29 +170,23 @@ def _undivided(raw: bytes, start: int, end: int) -> Part:
 
 def _split(raw: bytes, start: int, end: int, boundary: bytes) -> Iterator[tuple[int, int]]:
     """Yield where each part lies between its delimiter lines."""
-    delimiter = b"--" + boundary
+    delimiter = re.compile(rb"\n--" + re.escape(boundary) + rb"(--)?[ \t]*+\r?(?=\n|\Z)")
     opened = -1
-    position = raw.find(delimiter, start, end)
-    while position >= 0:
-        after = position + len(delimiter)
-        line_end = REST_OF_DELIMITER.match(raw, after, end)
-        if line_end and (position == start or raw[position - 1] == 0x0A):
-            if opened >= 0:
-                yield opened, _before_newline(raw, opened, position)
-            if line_end[1]:
-                return
-            opened = after = line_end.end()
-        position = raw.find(delimiter, after, end)
+    # The newline before the first delimiter may be the one that ended the header.
+    for found in delimiter.finditer(raw, max(start - 1, 0), end):
+        if opened >= 0:
+            yield opened, _without_return(raw, opened, found.start())
+        if found[1]:
+            return
+        opened = min(found.end() + 1, end)
     if opened >= 0:
         yield opened, end
 
 
-def _before_newline(raw: bytes, start: int, position: int) -> int:
+def _without_return(raw: bytes, start: int, newline: int) -> int:
     """The line end in front of a delimiter belongs to the delimiter."""
-    end = position - 1
-    if end > start and raw[end - 1] == 0x0D:
-        end -= 1
-    return max(end, start)
+    has_return = newline > start and raw[newline - 1] == 0x0D
+    return max(newline - has_return, start)
 
 
 def _from_uuencode(body: bytes) -> bytes:

@@ -15,7 +15,12 @@ from supportdesk.channels.email.automatic import origin_of
 from supportdesk.channels.email.headers import Headers, split_header
 from supportdesk.channels.email.mime import MAX_TEXT_BYTES, Part, name_for, parse_part
 from supportdesk.channels.email.quotes import reply_text
-from supportdesk.channels.email.sanitise import sanitise, text_of_html
+from supportdesk.channels.email.sanitise import (
+    is_too_costly,
+    sanitise,
+    text_of_html,
+    text_without_tags,
+)
 from supportdesk.errors import Unreadable
 from supportdesk.messages import Address, Attachment, Channel, InboundMessage
 
@@ -194,7 +199,11 @@ class _Body:
         return part.text.strip("\n")
 
     def _page(self, part: Part) -> tuple[str, str]:
-        page = sanitise(self._text(part))
+        source = self._text(part)
+        if is_too_costly(source):
+            self._attach(part)
+            return "", text_without_tags(source)
+        page = sanitise(source)
         self.has_page = True
         return page, text_of_html(page)
 

@@ -94,7 +94,7 @@ def _attribution_start(lines: Sequence[str], end: int) -> int | None:
     for start in range(end, max(end - 3, -1), -1):
         if ATTRIBUTION_START.match(lines[start]):
             words = " ".join(line[:MAX_LINE_CHARS] for line in lines[start : end + 1])
-            following = next((line for line in lines[end + 1 :] if line), "")
+            following = next((line for line in lines[end + 1 : end + 4] if line), "")
             if DIGIT.search(words) and (following[:1] == ">" or CLOCK_TIME.search(words)):
                 return start
     return None

@@ -5,6 +5,7 @@ The result still belongs into a sandboxed frame with its own content policy; see
 
 import html
 import re
+from collections import Counter
 
 import nh3
 
@@ -85,6 +86,43 @@ def sanitise(source: str) -> str:
     Links keep http, https and mailto, nothing relative to our own pages.
     """
     return CLEANER.clean(source).strip()
+
+
+# The HTML parser's time grows with the square of the depth, and of the entities in one text.
+# Real mails stay below a hundred and some thousands.
+MAX_NESTING = 2000
+MAX_ENTITIES = 100_000
+OPENING = re.compile(r"<(/?)([a-z][a-z0-9]{0,20})", re.IGNORECASE)
+# They close themselves, so that many of them are no depth.
+NEVER_DEEP = frozenset(
+    "area base br col dd dt hr img input li link meta option p td th tr wbr".split()
+)
+ANY_TAG = re.compile(r"<[^<>]*>")
+
+
+def is_too_costly(source: str) -> bool:
+    """Tell whether HTML would take the parser an unreasonable time."""
+    if source.count("&") > MAX_ENTITIES:
+        return True
+    open_tags: Counter[str] = Counter()
+    depth = 0
+    for tag in OPENING.finditer(source):
+        name = tag[2].lower()
+        if tag[1]:
+            if open_tags[name]:
+                open_tags[name] -= 1
+                depth -= 1
+        elif name not in NEVER_DEEP:
+            open_tags[name] += 1
+            depth += 1
+            if depth > MAX_NESTING:
+                return True
+    return False
+
+
+def text_without_tags(source: str) -> str:
+    """Get at the words of HTML that must not be parsed; the result is text, never HTML."""
+    return SPACES.sub(" ", html.unescape(ANY_TAG.sub(" ", source))).strip()
 
 
 MARKUP = re.compile(r'<(/?)([a-z0-9]+)((?:[^">]|"[^"]*")*)>')
