@@ -50,6 +50,17 @@ def set_password(
         )
 
 
+def find_agent(runtime: Runtime, username: str) -> int:
+    """Give the id of the agent with this user name."""
+    with runtime.database.read() as session:
+        agent_id = session.scalar(
+            sa.select(Agent.id).where(Agent.username == username.strip().casefold())
+        )
+    if agent_id is None:
+        raise NotFound(f"There is no agent {username}; import or add her first.")
+    return agent_id
+
+
 def _account(runtime: Runtime, agent_id: int) -> tuple[str, str | None]:
     with runtime.database.read() as session:
         row = session.execute(

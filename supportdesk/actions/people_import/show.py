@@ -1,0 +1,87 @@
+"""Showing what an import would do or did, for people and for other programs. Pure."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from supportdesk.actions.people_import.file import Problem
+from supportdesk.actions.people_import.plan import Change, Plan
+from supportdesk.actions.people_import.records import KINDS
+
+_MAX_LINES = 200
+
+
+def plan_in_words(plan: Plan) -> Iterator[str]:
+    """Give a line for each change, at most 200 of them, and a count for each kind of record."""
+    for change in plan.changes[:_MAX_LINES]:
+        yield _change_in_words(change)
+    if len(plan.changes) > _MAX_LINES:
+        yield f"… and {len(plan.changes) - _MAX_LINES} more"
+    new = Counter(change.record for change in plan.changes if change.before is None)
+    changed = Counter(change.record for change in plan.changes if change.before is not None)
+    for kind in KINDS:
+        if new[kind] or changed[kind] or plan.unchanged.get(kind):
+            yield (
+                f"{kind}: {new[kind]} to add, {changed[kind]} to change,"
+                f" {plan.unchanged.get(kind, 0)} as they are"
+            )
+
+
+def change_as_json(change: Change) -> dict[str, Any]:
+    """Give a change as one JSON object."""
+    return {
+        "type": "change",
+        "record": change.record,
+        "key": [_plain(part) for part in change.key],
+        "place": change.place,
+        "action": "add" if change.before is None else "change",
+        "fields": {
+            name: {"before": _plain(before), "after": _plain(after)}
+            for name, (before, after) in change.differences.items()
+        },
+    }
+
+
+def problem_as_json(problem: Problem) -> dict[str, Any]:
+    """Give a problem as one JSON object."""
+    return {
+        "type": "problem",
+        "place": problem.place,
+        "column": problem.column,
+        "value": problem.value,
+        "allowed": problem.allowed,
+    }
+
+
+def _change_in_words(change: Change) -> str:
+    key = " / ".join(str(_plain(part)) for part in change.key)
+    if change.before is None:
+        name = change.after.get("name")
+        return f"+ {change.record} {key}" + (f" ({name})" if name else "")
+    differences = "; ".join(
+        f"{column} {_short(before)} → {_short(after)}"
+        for column, (before, after) in change.differences.items()
+    )
+    return f"~ {change.record} {key}: {differences}"
+
+
+def _short(value: Any) -> str:
+    plain = _plain(value)
+    if plain in (None, "", [], {}):
+        return "–"
+    if isinstance(plain, list):
+        return " ".join(str(part) for part in plain)
+    if isinstance(plain, dict):
+        return ", ".join(f"{name} {_short(part)}" for name, part in plain.items())
+    return str(plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value
