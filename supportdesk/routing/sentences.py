@@ -77,8 +77,8 @@ SENTENCES: dict[str, Text] = {
         "Osobní konzultant{name} není přítomen.", "The personal consultant{name} is away."
     ),
     "consultant.absent": Text(
-        "Osobní konzultant{name} není přítomen: {absence}.",
-        "The personal consultant{name} is absent: {absence}.",
+        "Osobní konzultant{name} teď nepracuje: {absence}.",
+        "The personal consultant{name} is not at work: {absence}.",
     ),
     "consultant.none": Text(
         "Zákazník nemá přiděleného osobního konzultanta.",
@@ -89,7 +89,7 @@ SENTENCES: dict[str, Text] = {
     ),
     "rule.applies": Text("Platí pravidlo {rule}. {says}", "Rule {rule} applies. {says}"),
     "substitute.available": Text("{link}: je k dispozici.", "{link}: available."),
-    "substitute.absent": Text("{link}: nepřítomnost, {absence}.", "{link}: absent, {absence}."),
+    "substitute.absent": Text("{link}: {absence}.", "{link}: {absence}."),
     "substitute.away": Text("{link}: podle stavu je pryč.", "{link}: away, says the status."),
     "substitute.inactive": Text("{link}: už tu nepracuje.", "{link}: does not work here any more."),
     "substitute.cycle": Text(
