@@ -1,6 +1,7 @@
 """Setting up our mailboxes. Every change is written to the audit log; passwords never are."""
 
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -15,7 +16,8 @@ from supportdesk.db.queries.viewers import Viewer
 from supportdesk.errors import Conflict, InvalidInput, NotFound
 from supportdesk.routing.facts import TopicKind
 
-SECURITY = ("tls", "starttls", "none")
+Security = Literal["tls", "starttls", "none"]
+SECURITY: tuple[Security, ...] = ("tls", "starttls", "none")
 TOPICS = (TopicKind.TECHNICAL, TopicKind.BUSINESS)
 
 
@@ -32,7 +34,7 @@ class MailboxDetails:
     is_active: bool = True
     imap_host: str | None = None
     imap_port: int = 993
-    imap_security: str = "tls"
+    imap_security: Security = "tls"
     imap_username: str = ""
     imap_folder: str = "INBOX"
 

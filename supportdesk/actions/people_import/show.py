@@ -8,6 +8,7 @@ from typing import Any
 from supportdesk.actions.people_import.file import Problem
 from supportdesk.actions.people_import.plan import Change, Plan
 from supportdesk.actions.people_import.records import KINDS
+from supportdesk.routing.calendar import local_time
 
 _MAX_LINES = 200
 
@@ -78,7 +79,9 @@ def _short(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, datetime | date):
+    if isinstance(value, datetime):
+        return local_time(value).isoformat(timespec="minutes")
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Mapping):
         return {str(name): _plain(part) for name, part in value.items()}
