@@ -14,6 +14,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
+from supportdesk.channels.email.addresses import is_address
 from supportdesk.errors import InvalidInput
 from supportdesk.messages import Address, Attachment, OutboundMessage
 
@@ -24,7 +25,7 @@ MAX_REFERENCES = 30
 _BODY = SMTP.clone(cte_type="7bit")  # passes every relay, 8BITMIME or not
 _PLAIN_LIMIT = 900  # longer ASCII is encoded, because a line may have 998 octets (RFC 5322 s2.1.1)
 _SPECIALS = re.compile(r'[()<>@,;:\\".\[\]]')
-_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
+_CONTENT_TYPE = re.compile(r"(?!multipart/|message/)[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9!#$&^_.+-]+")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,900}>")
 
 
@@ -98,15 +99,9 @@ def _mailbox(name: str, mailbox: Address) -> str:
 
 def _addr_spec(name: str, address: str) -> str:
     _refuse_controls(name, address)
-    local, at, domain = address.rpartition("@")
-    if not at or not local or not domain or re.search(r'[\s<>@,;:"()\\\[\]]', domain):
+    if not is_address(address):
         raise InvalidInput(f"{name}: {address!r} is no mail address; write name@domain.")
-    if local.startswith('"') and local.endswith('"') and len(local) > 2:
-        local = re.sub(r"\\(.)", r"\1", local[1:-1])
-    if local.isascii() and not _ATOM.fullmatch(local):
-        local = '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
-    elif re.search(r'[\s<>@,;:"()\\\[\]]', local) and not local.startswith('"'):
-        raise InvalidInput(f"{name}: {address!r} is no mail address; write name@domain.")
+    local, _, domain = address.rpartition("@")
     return f"{local}@{_ascii_domain(name, domain)}"
 
 
@@ -160,13 +155,19 @@ def _clean(text: str) -> str:
 
 def _attach(body: EmailMessage, attachment: Attachment) -> None:
     _refuse_controls("attachment name", attachment.filename)
-    _refuse_controls("attachment type", attachment.content_type)
-    maintype, _, subtype = attachment.content_type.partition("/")
+    identifier = f"<{attachment.content_id}>" if attachment.content_id else ""
+    maintype, _, subtype = _content_type(attachment).partition("/")
     body.add_attachment(
         attachment.content,
         maintype=maintype,
         subtype=subtype,
         filename=attachment.filename,
         disposition="inline" if attachment.is_inline else "attachment",
-        cid=f"<{attachment.content_id}>" if attachment.content_id else None,
+        cid=_identifier("Content-ID", identifier) or None,
     )
+
+
+def _content_type(attachment: Attachment) -> str:
+    # A forwarded mail stays a file too: message/rfc822 may not be base64 (RFC 2046 s5.2.1).
+    found = _CONTENT_TYPE.fullmatch(attachment.content_type.lower())
+    return found[0] if found else "application/octet-stream"

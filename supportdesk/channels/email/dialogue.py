@@ -234,6 +234,8 @@ class Dialogue(SMTP):
         if isinstance(self.transport, asyncio.WriteTransport):
             self.transport.write(status.encode("ascii") + b"\r\n")
             self.transport.close()
+        if self._handler_coroutine is not None:
+            self._handler_coroutine.cancel()
 
     async def _handle_client(self) -> None:
         if self._host.is_stopping or len(self._host.dialogues) > self._host.max_connections:

@@ -112,7 +112,12 @@ class Door:
             ) from error
 
     def stop(self) -> None:
-        """Close the door: tell idle senders to come back, finish the mails that are being taken."""
+        """Close the door: tell idle senders to come back, finish the mails that are being taken.
+
+        A door that is not open stays so.
+        """
+        if not self._thread.is_alive():
+            return
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._end()
 

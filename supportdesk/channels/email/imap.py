@@ -8,7 +8,7 @@ was stored, so a crash at any point means at worst that a mail is fetched twice.
 import logging
 import ssl
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -265,7 +265,6 @@ def _opened(account: Account, timeout_seconds: float) -> Iterator[tuple[Any, dic
     try:
         _log_in(client, account)
         yield client, _open_folder(client, account)
-        client.logout()
     except (OSError, IMAPClientError) as error:
         raise _unreachable(account, error) from error
     finally:
@@ -300,6 +299,9 @@ def _log_in(client: Any, account: Account) -> None:
         else:
             client.login(account.username, account.password)
     except (LoginError, UnicodeError) as error:
+        # IMAPClient makes a LoginError of a lost connection too.
+        if isinstance(error.__context__, IMAPClientAbortError):
+            raise _unreachable(account, error.__context__) from error
         temporary = any(code in str(error).upper() for code in _TEMPORARY)
         raise ChannelError(
             f"The mail server did not let us into the mailbox {account}: {_reason(error)}."
@@ -334,10 +336,12 @@ def _folders(client: Any) -> str:
 
 
 def _hang_up(client: Any) -> None:
+    """Say goodbye if somebody is still there; what was fetched is stored, whatever happens now."""
     try:
-        client.shutdown()
-    except OSError:
-        return
+        client.logout()
+    except (OSError, IMAPClientError):
+        with suppress(OSError):
+            client.shutdown()
 
 
 def _unreachable(account: Account, error: Exception) -> ChannelError:

@@ -1,5 +1,6 @@
 """Sending: one finished mail is handed to the relay, and the answer says how sure we are."""
 
+import base64
 import re
 import smtplib
 import ssl
@@ -102,7 +103,7 @@ def _connection(relay: Relay, timeout_seconds: float) -> Iterator[smtplib.SMTP]:
     """Connect, secure and log in; a failure of the network here or inside is the relay's."""
     try:
         connection = _connect(relay, timeout_seconds)
-    except (OSError, smtplib.SMTPException) as error:
+    except (OSError, smtplib.SMTPException, UnicodeError) as error:
         raise _unusable(relay, error) from error
     try:
         yield connection
@@ -128,11 +129,22 @@ def _connect(relay: Relay, timeout_seconds: float) -> smtplib.SMTP:
             connection.starttls(context=context)
         connection.ehlo_or_helo_if_needed()
         if relay.username:
-            connection.login(relay.username, relay.password)
+            _log_in(connection, relay)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _log_in(connection: smtplib.SMTP, relay: Relay) -> None:
+    if "PLAIN" not in connection.esmtp_features.get("auth", "").split():
+        connection.login(relay.username, relay.password)
+        return
+    # smtplib's login() cannot encode a password beyond ASCII; PLAIN is UTF-8 (RFC 4616).
+    secret = base64.b64encode(f"\0{relay.username}\0{relay.password}".encode()).decode("ascii")
+    reply = connection.docmd("AUTH", f"PLAIN {secret}")
+    if reply[0] != 235:
+        raise smtplib.SMTPAuthenticationError(*reply)
 
 
 def _unusable(relay: Relay, error: Exception) -> ChannelError:
