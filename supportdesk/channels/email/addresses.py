@@ -81,8 +81,6 @@ def _mailboxes(value: str) -> Iterator[tuple[str, str]]:
                 name, angle = [], None
             case ":" if angle is not None:
                 angle = []  # a source route of old, "<@relay:user@host>"
-            case ":":
-                name = []  # the name of a group
             case "," | ";":
                 yield from _ended(name, angle)
                 name, angle = [], None
@@ -97,7 +95,8 @@ def _ended(name: list[str], angle: list[str] | None) -> Iterator[tuple[str, str]
     if angle is not None:
         yield from _checked("".join(name), "".join(angle))
         return
-    bare = "".join(name).strip()
+    # What stands before a colon is the name of a group.
+    bare = "".join(name).rpartition(":")[2].strip()
     if ADDRESS.fullmatch(bare):
         yield "", bare
     elif "@" in bare:

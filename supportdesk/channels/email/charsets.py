@@ -32,6 +32,8 @@ ALIASES = {
 NOT_CHARSETS = {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"}
 # One byte a letter, so that valid UTF-8 in them is UTF-8 declared wrongly.
 LATIN = {"ascii", "cp1252", "cp1250", "iso8859-1", "iso8859-2", "iso8859-15", "iso8859-16"}
+# One byte a letter, the first 128 of them ASCII.
+ASCII_SUPERSETS = ("cp125", "iso8859", "koi8")
 CHARSET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,39}")
 CZECH = frozenset("áčďéěíňóřšťúůýž")
 # Letters of no other language that a Western charset would show as "ì" and "ø".
@@ -73,6 +75,14 @@ def decode(data: bytes, declared: str | None = None) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         return data.decode(codec or "utf-8", "replace")
+
+
+def decode_field(data: bytes, hint: str | None) -> str:
+    """Decode a header field as sent: ASCII stays what it is, whatever the body's charset does."""
+    if data.isascii():
+        return data.decode("ascii")
+    codec = codec_name(hint) if hint else None
+    return decode(data, codec if codec and codec.startswith(ASCII_SUPERSETS) else None)
 
 
 def _decode_latin(data: bytes, codec: str | None) -> str:

@@ -55,7 +55,7 @@ class Headers:
 
     def undecoded(self, name: str) -> str:
         """Return the first field as characters, with its encoded words still encoded."""
-        return charsets.decode(self.raw(name), self.charset)
+        return charsets.decode_field(self.raw(name), self.charset)
 
     def text(self, name: str) -> str:
         """Return the first field for people: words decoded, controls gone."""

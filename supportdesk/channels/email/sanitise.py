@@ -89,9 +89,10 @@ def sanitise(source: str) -> str:
 
 
 # The HTML parser's time grows with the square of the depth, and of the entities in one text.
-# Real mails stay below a hundred and some thousands.
+# Real mails stay below a hundred deep and below some thousands of entities and tags.
 MAX_NESTING = 2000
 MAX_ENTITIES = 100_000
+MAX_TAGS = 100_000
 OPENING = re.compile(r"<(/?)([a-z][a-z0-9]{0,20})", re.IGNORECASE)
 # They close themselves, so that many of them are no depth.
 NEVER_DEEP = frozenset(
@@ -102,7 +103,7 @@ ANY_TAG = re.compile(r"<[^<>]*>")
 
 def is_too_costly(source: str) -> bool:
     """Tell whether HTML would take the parser an unreasonable time."""
-    if source.count("&") > MAX_ENTITIES:
+    if source.count("&") > MAX_ENTITIES or source.count("<") > MAX_TAGS:
         return True
     open_tags: Counter[str] = Counter()
     depth = 0
@@ -181,16 +182,17 @@ class _Writer:
     def tag(self, name: str, *, closing: bool, attributes: str) -> None:
         if name in BLOCKS and self.line:
             self._end_line()
+        if name == "blockquote" and closing:
+            self.quotes = max(self.quotes - 1, 0)
         if name in PARAGRAPHS and self.lines and self.lines[-1].strip("> "):
             self._end_line()
-        step = -1 if closing else 1
         match name:
             case "br":
                 self._end_line()
-            case "blockquote":
-                self.quotes = max(self.quotes + step, 0)
+            case "blockquote" if not closing:
+                self.quotes += 1
             case "pre":
-                self.preformatted = max(self.preformatted + step, 0)
+                self.preformatted = max(self.preformatted + (-1 if closing else 1), 0)
             case "li" if not closing:
                 self.line.append("- ")
             case "td" | "th" if closing:
