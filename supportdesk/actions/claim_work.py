@@ -1,13 +1,17 @@
 """Taking work: a look whether there is any, and only then a transaction that writes."""
 
 from collections.abc import Collection
+from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
+from supportdesk.actions.intake.route_mail import quarantine
 from supportdesk.actions.runtime import Runtime
+from supportdesk.actions.send_mail import mail_failed
 from supportdesk.db import work
 from supportdesk.db.models import Work, WorkState
-from supportdesk.db.work import Claim, Kind
+from supportdesk.db.work import Buried, Claim, Kind
 
 
 def claim_work(
@@ -24,4 +28,17 @@ def claim_work(
     if is_due is None:
         return []
     with runtime.database.write() as session:
+        for buried in work.bury_exhausted(session, kinds, now=now):
+            _show(session, buried, now)
         return work.claim(session, kinds, now=now, limit=limit, lease_seconds=lease_seconds)
+
+
+def _show(session: Session, buried: Buried, now: datetime) -> None:
+    """Bring work that nobody will do any more before people's eyes."""
+    match buried.kind:
+        case Kind.ROUTE:
+            quarantine(session, buried.payload["receipt_id"], buried.problem)
+        case Kind.SEND:
+            mail_failed(session, buried.payload["outbox_id"], buried.problem, now=now)
+        case Kind.POLL | Kind.HAND_BACK | Kind.CLOSE | Kind.PRUNE:
+            pass  # comes again by itself in the next slot

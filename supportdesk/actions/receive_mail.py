@@ -83,8 +83,8 @@ def receive_mail(
 def receive_fetched(runtime: Runtime, mail: Fetched) -> None:
     """Keep a mail found in a polled mailbox; one that is known already changes nothing.
 
-    A mail above the size limit is kept as its header and goes to quarantine at once: the mail itself
-    stays in the mailbox.
+    A mail above the size limit is kept as its header and goes to quarantine at once: the mail
+    itself stays in the mailbox.
     """
     now = runtime.clock()
     row: dict[str, Any] = {

@@ -48,7 +48,8 @@ def reply(
 
     Raises:
         InvalidInput: the text is empty or too long, or a recipient cannot be used.
-        Conflict: the customer has written in the meantime, or the ticket cannot become `then_state`.
+        Conflict: the customer has written in the meantime, or the ticket cannot become
+            `then_state`.
     """
     recipients, copies = _checked(to), _checked(cc)
     if not recipients:
@@ -62,8 +63,8 @@ def reply(
     with runtime.database.write() as session:
         ticket = ticket_to_change(session, viewer, ticket_id)
         _refuse_blind_reply(session, ticket, last_seen_message_id)
-        _change_ticket(session, ticket, viewer, then_state, body, now)
-        mail = _mail(session, ticket, viewer, body, recipients, copies)
+        _change_ticket(session, ticket, viewer, body, then_state=then_state, now=now)
+        mail = _mail(session, ticket, viewer, body, to=recipients, cc=copies)
         message_id = queue_mails(session, runtime, [mail], now=now)[0]
         record_event(
             session,
@@ -101,7 +102,13 @@ def _refuse_blind_reply(session: Session, ticket: Ticket, last_seen_message_id: 
 
 
 def _change_ticket(
-    session: Session, ticket: Ticket, viewer: Viewer, then_state: State, body: str, now: datetime
+    session: Session,
+    ticket: Ticket,
+    viewer: Viewer,
+    body: str,
+    *,
+    then_state: State,
+    now: datetime,
 ) -> None:
     if then_state is not ticket.state and not may_become(ticket.state, then_state):
         raise Conflict(
@@ -134,8 +141,9 @@ def _mail(
     ticket: Ticket,
     viewer: Viewer,
     body: str,
-    recipients: tuple[str, ...],
-    copies: tuple[str, ...],
+    *,
+    to: tuple[str, ...],
+    cc: tuple[str, ...],
 ) -> Outgoing:
     mailbox = session.execute(
         sa.select(Mailbox.id, Mailbox.address)
@@ -158,8 +166,8 @@ def _mail(
         mailbox_id=mailbox.id,
         mailbox_address=mailbox.address,
         sender_name=viewer.name,
-        to=recipients,
-        cc=tuple(address for address in copies if address not in recipients),
+        to=to,
+        cc=tuple(address for address in cc if address not in to),
         subject=with_ticket(_answer_subject(last.subject if last else ticket.subject), ticket.id),
         text=body,
         html=to_html(body),

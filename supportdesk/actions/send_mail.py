@@ -156,7 +156,7 @@ def _sent(runtime: Runtime, claim: Claim, outbox_id: int, sent: Sent) -> None:
             data={"message_id": mail.message_id},
         )
         if refused:
-            _reopen(session, ticket_id, mail, refused, now)
+            _reopen(session, ticket_id, mail, refused, now=now)
         finish(session, [claim], now=now)
 
 
@@ -175,17 +175,21 @@ def delay_seconds(attempts: int) -> int:
 
 
 def _give_up(runtime: Runtime, claim: Claim, outbox_id: int, problem: str) -> None:
-    """Mark the mail failed and bring its ticket back before somebody's eyes."""
     now = runtime.clock()
     with runtime.database.write() as session:
-        mail = session.get_one(OutboxMail, outbox_id)
-        mail.state, mail.problem = OutboxState.FAILED, problem
-        _reopen(session, _ticket_of(session, mail), mail, problem, now)
+        mail_failed(session, outbox_id, problem, now=now)
         finish(session, [claim], now=now)
 
 
+def mail_failed(session: Session, outbox_id: int, problem: str, *, now: datetime) -> None:
+    """Mark a mail failed and bring its ticket back before somebody's eyes."""
+    mail = session.get_one(OutboxMail, outbox_id)
+    mail.state, mail.problem = OutboxState.FAILED, problem
+    _reopen(session, _ticket_of(session, mail), mail, problem, now=now)
+
+
 def _reopen(
-    session: Session, ticket_id: int, mail: OutboxMail, problem: str, now: datetime
+    session: Session, ticket_id: int, mail: OutboxMail, problem: str, *, now: datetime
 ) -> None:
     """Show a failed mail to who owns the ticket; our own automatic answers only leave a trace."""
     record_event(

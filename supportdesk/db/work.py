@@ -56,6 +56,18 @@ class Claim:
         return self.attempts >= self.max_attempts
 
 
+@dataclass(frozen=True, slots=True)
+class Buried:
+    """A piece of work that nobody will try again by itself."""
+
+    kind: Kind
+    payload: dict[str, Any]
+    problem: str
+
+
+CUT_SHORT = "every attempt was cut short; the worker was killed or crashed each time"
+
+
 def enqueue(
     session: Session,
     kind: Kind,
@@ -114,11 +126,7 @@ def claim(
     limit: int,
     lease_seconds: int,
 ) -> list[Claim]:
-    """Take up to `limit` due pieces of work, the longest due first.
-
-    What has used up its attempts, be it by crashing, is marked dead instead of being given out.
-    """
-    _bury_exhausted(session, kinds, now)
+    """Take up to `limit` due pieces of work, the longest due first."""
     due = (
         sa.select(_work.c.id)
         .where(_work.c.state == WorkState.READY, _work.c.visible_at <= now)
@@ -146,6 +154,23 @@ def claim(
         Claim(row.id, row.kind, row.payload, row.attempts, row.max_attempts, lease) for row in taken
     ]
     return sorted(claims, key=lambda one: one.id)
+
+
+def bury_exhausted(session: Session, kinds: Collection[Kind], *, now: datetime) -> list[Buried]:
+    """Mark work dead whose every attempt was cut short by a crash; give what was buried."""
+    buried = session.execute(
+        sa.update(_work)
+        .where(_work.c.state == WorkState.READY, _work.c.visible_at <= now)
+        .where(_work.c.kind.in_(kinds), _work.c.attempts >= _work.c.max_attempts)
+        .values(
+            state=WorkState.DEAD,
+            finished_at=now,
+            lease=None,
+            problem=sa.func.coalesce(_work.c.problem, CUT_SHORT),
+        )
+        .returning(_work.c.kind, _work.c.payload, _work.c.problem)
+    )
+    return [Buried(Kind(row.kind), row.payload, row.problem) for row in buried]
 
 
 def finish(session: Session, claims: Sequence[Claim], *, now: datetime) -> None:
@@ -183,20 +208,6 @@ def insert_or_ignore(session: Session, table: sa.Table) -> sa.Insert:
     if session.get_bind().dialect.name == "postgresql":
         return postgresql.insert(table).on_conflict_do_nothing()
     return sqlite.insert(table).on_conflict_do_nothing()
-
-
-def _bury_exhausted(session: Session, kinds: Collection[Kind], now: datetime) -> None:
-    session.execute(
-        sa.update(_work)
-        .where(_work.c.state == WorkState.READY, _work.c.visible_at <= now)
-        .where(_work.c.kind.in_(kinds), _work.c.attempts >= _work.c.max_attempts)
-        .values(
-            state=WorkState.DEAD,
-            finished_at=now,
-            lease=None,
-            problem=sa.func.coalesce(_work.c.problem, "gave up: every attempt was cut short"),
-        )
-    )
 
 
 def _update_ours(session: Session, claims: Sequence[Claim], values: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from supportdesk.actions.intake.identify import Place, Sender, find_place, identify
 from supportdesk.actions.intake.scene import Arrival, Scene
@@ -19,10 +20,31 @@ WORKING_MINUTES = 30
 """Whoever wrote into a ticket that recently is working on it, and keeps it."""
 
 
+class Worked(Protocol):
+    """What tells whether somebody is working on a ticket."""
+
+    @property
+    def handler_id(self) -> int | None:
+        """Who handles it."""
+
+    @property
+    def replying_id(self) -> int | None:
+        """Who has a reply open."""
+
+    @property
+    def replying_until(self) -> datetime | None:
+        """Until when the reply counts as open."""
+
+    @property
+    def last_staff_message_at(self) -> datetime | None:
+        """When one of us wrote last."""
+
+
 @dataclass(frozen=True, slots=True)
 class Filing:
-    """Where an arrival goes: `situation` and `decision` None when it changes nothing but the conversation.
+    """Where an arrival goes.
 
+    `situation` and `decision` are None when it changes nothing but the conversation.
     `kept_for_id` is the agent who is working on the ticket, so that its desk stays.
     """
 
@@ -96,7 +118,7 @@ def situation_of(
     )
 
 
-def who_is_working(thread: Thread, now: datetime) -> int | None:
+def who_is_working(thread: Worked, now: datetime) -> int | None:
     """Tell who has a reply open, or wrote within the last minutes; None when nobody."""
     if thread.replying_id and thread.replying_until and now < thread.replying_until:
         return thread.replying_id
@@ -156,9 +178,8 @@ _PLUS_TOPICS: dict[str | None, facts.TopicKind] = {
 def _consultant(sender: Sender, thread: Thread | None, scene: Scene) -> facts.Consultant:
     if not sender.caller.is_identified:
         return facts.Consultant(facts.ConsultantState.NONE)
-    organisation_id = sender.identity.organisation_id if sender.identity else None
-    if organisation_id is None and thread is not None:
-        organisation_id = thread.organisation_id
+    known = sender.identity or thread
+    organisation_id = known.organisation_id if known else None
     assigned = scene.assigned.get(organisation_id, NOBODY) if organisation_id else NOBODY
     return facts.resolve_consultant(
         assigned.consultant_id, assigned.deputy_id, scene.agents, scene.now

@@ -1,4 +1,4 @@
-"""Understand kept mails and bring each to its desk; what cannot be understood goes to quarantine."""
+"""Understand kept mails and bring each to its desk; what cannot be read goes to quarantine."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol

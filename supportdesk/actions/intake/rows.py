@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from supportdesk.actions.intake.decide_anew import decided_data, decision_values
 from supportdesk.actions.intake.filing import Filing
 from supportdesk.actions.intake.scene import Scene
 from supportdesk.channels.email.addresses import normalise_address
@@ -112,24 +113,8 @@ def decision_row(filing: Filing, ticket_id: int, message_id: int) -> dict[str, A
     """Give the row of the decision, with all that is needed to replay and to explain it."""
     decision = _decided(filing)
     assert filing.situation is not None  # noqa: S101 - facts come with every decision
-    return {
-        "ticket_id": ticket_id,
-        "message_id": message_id,
-        "decided_at": decision.decided_at,
-        "rule": decision.rule,
-        "target": decision.target,
-        "priority": decision.priority,
-        "facts": filing.situation.to_json(),
-        "decision": {
-            "then": list(decision.then),
-            "owner": decision.owner,
-            "followers": list(decision.followers),
-            "alert_supervisor": decision.alert_supervisor,
-            "trace": list(decision.trace),
-        },
-        "rules_version": decision.rules_version,
-        "kept_for_id": filing.kept_for_id,
-    }
+    values = decision_values(ticket_id, message_id, filing.situation, decision)
+    return values | {"kept_for_id": filing.kept_for_id}
 
 
 def deadline_rows(filing: Filing, ticket_id: int, scene: Scene) -> list[dict[str, Any]]:
@@ -162,7 +147,7 @@ def line_rows(filing: Filing, ticket_id: int, scene: Scene) -> list[dict[str, An
 
 
 def hand_over_row(filing: Filing, ticket_id: int, scene: Scene) -> dict[str, Any] | None:
-    """Give the hand-over of what somebody else than the consultant handles, None when none is due."""
+    """Give the hand-over of what somebody else than the consultant handles, else None."""
     if filing.decision is None or filing.situation is None or filing.situation.is_automatic:
         return None
     thread = filing.place.thread
@@ -188,7 +173,7 @@ def event_rows(
     received = {"message_id": message_id, "automatic": filing.arrival.message.automatic}
     events.append((EventKind.MESSAGE_RECEIVED, received))
     if filing.decision is not None:
-        events.append((EventKind.DECIDED, _decided_data(filing, filing.decision)))
+        events.append((EventKind.DECIDED, decided_data(filing.decision, filing.kept_for_id)))
     return [
         {"ticket_id": ticket_id, "kind": kind, "at": scene.now, "data": data}
         for kind, data in events
@@ -198,15 +183,6 @@ def event_rows(
 def preview(text: str) -> str:
     """Give the beginning of a text on one line."""
     return " ".join(text[: 4 * PREVIEW_CHARS].split())[:PREVIEW_CHARS]
-
-
-def _decided_data(filing: Filing, decision: Decision) -> dict[str, Any]:
-    return {
-        "rule": decision.rule,
-        "target": decision.target,
-        "kept_for_id": filing.kept_for_id,
-        "alert_supervisor": decision.alert_supervisor,
-    }
 
 
 def _decided(filing: Filing) -> Decision:

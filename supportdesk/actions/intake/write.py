@@ -6,6 +6,7 @@ These functions run inside the caller's transaction.
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -69,6 +70,9 @@ def write_filings(
         [message_row(one, ticket) for one, ticket in zip(filings, tickets, strict=True)],
     )
     placed = list(zip(filings, tickets, messages, strict=True))
+    deadlines: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
     _write_attachments(session, runtime, filings, messages)
     insert_all(
         session,
@@ -83,13 +87,13 @@ def write_filings(
         StoredDecision,
         [decision_row(*one) for one in placed if one[0].decision is not None],
     )
-    insert_all(
-        session, Deadline, [row for one in placed for row in deadline_rows(one[0], one[1], scene)]
-    )
-    insert_all(
-        session, RequestLine, [row for one in placed for row in line_rows(one[0], one[1], scene)]
-    )
-    insert_all(session, Event, [row for one in placed for row in event_rows(*one, scene)])
+    for filing, ticket, message in placed:
+        deadlines += deadline_rows(filing, ticket, scene)
+        lines += line_rows(filing, ticket, scene)
+        events += event_rows(filing, ticket, message, scene)
+    insert_all(session, Deadline, deadlines)
+    insert_all(session, RequestLine, lines)
+    insert_all(session, Event, events)
     _hand_over(session, filings, tickets, scene)
     _mark_processed(session, [(one.arrival.receipt_id, message) for one, _, message in placed])
     acknowledge(session, runtime, [(one, ticket) for one, ticket, _ in placed], scene)

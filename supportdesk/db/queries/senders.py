@@ -48,8 +48,29 @@ def find_identities(
     One entry for each membership valid that day; addresses that nobody has are absent.
     """
     rows = session.execute(
+        _identities(today)
+        .add_columns(ContactAddress.address)
+        .join(ContactAddress, ContactAddress.contact_id == Contact.id)
+        .where(ContactAddress.address.in_(addresses))
+    )
+    return _identities_by_address(rows)
+
+
+def find_identity(
+    session: Session, contact_id: int, organisation_id: int, today: date
+) -> Identity | None:
+    """Find a contact acting for an organisation on the local day `today`, None if it does not."""
+    rows = session.execute(
+        _identities(today)
+        .add_columns(sa.literal("").label("address"))
+        .where(Contact.id == contact_id, Organisation.id == organisation_id)
+    )
+    return next(iter(_identities_by_address(rows).get("", ())), None)
+
+
+def _identities(today: date) -> sa.Select[*tuple[Any, ...]]:
+    return (
         sa.select(
-            ContactAddress.address,
             Contact.id.label("contact_id"),
             Contact.name.label("contact_name"),
             Contact.language,
@@ -59,21 +80,17 @@ def find_identities(
             Membership.id.label("membership_id"),
             MembershipRole.role,
         )
-        .join(Contact, Contact.id == ContactAddress.contact_id)
         .join(Membership, Membership.contact_id == Contact.id)
         .join(Organisation, Organisation.id == Membership.organisation_id)
         .outerjoin(
             MembershipRole,
             sa.and_(
-                MembershipRole.membership_id == Membership.id,
-                valid_on(MembershipRole, today),
+                MembershipRole.membership_id == Membership.id, valid_on(MembershipRole, today)
             ),
         )
-        .where(ContactAddress.address.in_(addresses))
         .where(valid_on(Membership, today))
         .order_by(Contact.id, Organisation.id)
     )
-    return _identities_by_address(rows)
 
 
 def _identities_by_address(rows: Iterable[Any]) -> dict[str, tuple[Identity, ...]]:

@@ -1,0 +1,103 @@
+"""Fetch what is new in a polled mailbox and keep it, mail by mail."""
+
+from collections.abc import Collection, Sequence
+
+import sqlalchemy as sa
+
+from supportdesk.actions.keys import unseal
+from supportdesk.actions.receive_mail import Fetched, imap_identity, receive_fetched
+from supportdesk.actions.runtime import Runtime
+from supportdesk.channels.email.imap import Account, Cursor, FetchedMail, Polled, poll
+from supportdesk.db.models import Mailbox, Receipt
+from supportdesk.errors import ChannelError, NotFound
+from supportdesk.messages import Channel
+
+
+def poll_mailbox(runtime: Runtime, mailbox_id: int) -> Polled:
+    """Fetch and keep what is new, then remember how far we are; give what was done.
+
+    Raises:
+        ChannelError: the mailbox cannot be reached or opened; the reason is kept with it.
+    """
+    account, cursor = _where(runtime, mailbox_id)
+    try:
+        polled = poll(
+            account,
+            cursor,
+            max_bytes=runtime.settings.mail_max_bytes,
+            known=lambda uidvalidity, uids: _known(runtime, mailbox_id, uidvalidity, uids),
+            store=lambda mail: receive_fetched(runtime, _fetched(mailbox_id, mail)),
+            now=runtime.clock(),
+        )
+    except ChannelError as error:
+        _remember_failure(runtime, mailbox_id, str(error))
+        raise
+    _remember(runtime, mailbox_id, polled)
+    return polled
+
+
+def polled_mailboxes(runtime: Runtime) -> list[int]:
+    """List the active mailboxes that have an IMAP host."""
+    with runtime.database.read() as session:
+        return list(
+            session.scalars(
+                sa.select(Mailbox.id).where(Mailbox.is_active, Mailbox.imap_host.is_not(None))
+            )
+        )
+
+
+def _where(runtime: Runtime, mailbox_id: int) -> tuple[Account, Cursor | None]:
+    with runtime.database.read() as session:
+        mailbox = session.get(Mailbox, mailbox_id)
+        if mailbox is None or mailbox.imap_host is None:
+            raise NotFound(f"Mailbox {mailbox_id} is not polled; give it an IMAP host first.")
+        account = Account(
+            host=mailbox.imap_host,
+            port=mailbox.imap_port,
+            security=mailbox.imap_security,
+            username=mailbox.imap_username,
+            password=unseal(runtime.secret_key, mailbox.imap_password),
+            folder=mailbox.imap_folder,
+        )
+        if mailbox.uidvalidity is None:
+            return account, None
+        return account, Cursor(mailbox.uidvalidity, mailbox.last_uid)
+
+
+def _known(
+    runtime: Runtime, mailbox_id: int, uidvalidity: int, uids: Sequence[int]
+) -> Collection[int]:
+    identities = {imap_identity(mailbox_id, uidvalidity, uid): uid for uid in uids}
+    with runtime.database.read() as session:
+        found = session.scalars(
+            sa.select(Receipt.external_id).where(
+                Receipt.channel == Channel.EMAIL, Receipt.external_id.in_(list(identities))
+            )
+        ).all()
+    return [identities[identity] for identity in found]
+
+
+def _fetched(mailbox_id: int, mail: FetchedMail) -> Fetched:
+    return Fetched(
+        mailbox_id=mailbox_id,
+        uidvalidity=mail.uidvalidity,
+        uid=mail.uid,
+        raw=mail.raw,
+        received_at=mail.received_at,
+        is_truncated=mail.is_truncated,
+    )
+
+
+def _remember(runtime: Runtime, mailbox_id: int, polled: Polled) -> None:
+    problems = "; ".join(f"UID {one.uid}: {one.reason}" for one in polled.failures)
+    with runtime.database.write() as session:
+        mailbox = session.get_one(Mailbox, mailbox_id)
+        mailbox.uidvalidity = polled.cursor.uidvalidity
+        mailbox.last_uid = polled.cursor.last_uid
+        mailbox.last_success_at = runtime.clock()
+        mailbox.last_error = problems or None
+
+
+def _remember_failure(runtime: Runtime, mailbox_id: int, problem: str) -> None:
+    with runtime.database.write() as session:
+        session.get_one(Mailbox, mailbox_id).last_error = problem

@@ -1,0 +1,88 @@
+"""What is done for each kind of work, and what a failure leads to."""
+
+import logging
+from collections.abc import Sequence
+
+from supportdesk.actions.close_resolved import close_resolved
+from supportdesk.actions.hand_back import hand_back
+from supportdesk.actions.intake.route_mail import Parser, route_mail
+from supportdesk.actions.poll_mailbox import poll_mailbox
+from supportdesk.actions.prune import prune
+from supportdesk.actions.runtime import Runtime
+from supportdesk.actions.send_mail import send_mail
+from supportdesk.actions.settle_work import work_done, work_failed
+from supportdesk.db.work import Claim, Kind, LeaseLost
+from supportdesk.errors import SupportdeskError
+
+log = logging.getLogger(__name__)
+
+
+def handle(runtime: Runtime, parser: Parser, claims: Sequence[Claim]) -> None:
+    """Do claimed work of one kind; nothing that goes wrong with it reaches the caller."""
+    if claims[0].kind == Kind.ROUTE:
+        _route(runtime, parser, claims)
+        return
+    for claim in claims:
+        _do_guarded(runtime, claim)
+
+
+def _route(runtime: Runtime, parser: Parser, claims: Sequence[Claim]) -> None:
+    """Route a batch; when something in it fails, each by itself, so that one harms no other."""
+    try:
+        route_mail(runtime, claims, parser)
+    except LeaseLost as lost:
+        log.warning("%s", lost)
+    except Exception as error:
+        if len(claims) > 1:
+            for claim in claims:
+                _route(runtime, parser, [claim])
+        else:
+            _failed(runtime, claims[0], error)
+
+
+def _do_guarded(runtime: Runtime, claim: Claim) -> None:
+    try:
+        _do(runtime, claim)
+    except LeaseLost as lost:
+        log.warning("%s", lost)
+    except Exception as error:
+        _failed(runtime, claim, error)
+
+
+def _do(runtime: Runtime, claim: Claim) -> None:
+    match Kind(claim.kind):
+        case Kind.SEND:
+            send_mail(runtime, claim)
+        case Kind.POLL:
+            poll_mailbox(runtime, claim.payload["mailbox_id"])
+            work_done(runtime, claim)
+        case Kind.HAND_BACK:
+            hand_back(runtime)
+            work_done(runtime, claim)
+        case Kind.CLOSE:
+            close_resolved(runtime)
+            work_done(runtime, claim)
+        case Kind.PRUNE:
+            prune(runtime)
+            work_done(runtime, claim)
+        case Kind.ROUTE:
+            raise AssertionError("Routing is done in batches.")
+
+
+def _failed(runtime: Runtime, claim: Claim, error: Exception) -> None:
+    problem = (
+        str(error) if isinstance(error, SupportdeskError) else f"{type(error).__name__}: {error}"
+    )
+    log.warning(
+        "%s work %d, attempt %d of %d: %s",
+        claim.kind,
+        claim.id,
+        claim.attempts,
+        claim.max_attempts,
+        problem,
+        exc_info=None if isinstance(error, SupportdeskError) else error,
+    )
+    try:
+        work_failed(runtime, claim, problem)
+    except LeaseLost as lost:
+        log.warning("%s", lost)

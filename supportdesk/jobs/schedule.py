@@ -1,0 +1,58 @@
+"""The table of scheduled jobs. A tick only asks for work; what is due is read from the data.
+
+Each request carries the slot it is for, so that ticks of several workers ask for one piece of work.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from supportdesk.actions.ask_for_work import ask_for_work
+from supportdesk.actions.hand_back import is_hand_back_due
+from supportdesk.actions.poll_mailbox import polled_mailboxes
+from supportdesk.actions.runtime import Runtime
+from supportdesk.db.work import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is asked for every `seconds`."""
+
+    name: str
+    seconds: int
+    tick: Callable[[Runtime], None]
+
+
+def jobs(runtime: Runtime) -> tuple[Job, ...]:
+    """Give THE table of what runs when."""
+    poll_seconds = runtime.settings.imap_poll_seconds
+    return (
+        Job("poll mailboxes", poll_seconds, lambda one: poll_all(one, poll_seconds)),
+        Job("hand back the night's work", 60, hand_back_if_due),
+        Job("close what is resolved", 3600, lambda one: every(one, Kind.CLOSE, 3600)),
+        Job("delete what is over", 6 * 3600, lambda one: every(one, Kind.PRUNE, 6 * 3600)),
+    )
+
+
+def poll_all(runtime: Runtime, seconds: int) -> None:
+    """Ask for a poll of each mailbox in this slot."""
+    for mailbox_id in polled_mailboxes(runtime):
+        slot = _slot(runtime.clock(), seconds)
+        ask_for_work(
+            runtime, Kind.POLL, {"mailbox_id": mailbox_id}, slot=f"poll:{mailbox_id}:{slot}"
+        )
+
+
+def hand_back_if_due(runtime: Runtime) -> None:
+    """Ask for the hand-back whenever the desk is open and something waits for it."""
+    if is_hand_back_due(runtime):
+        every(runtime, Kind.HAND_BACK, 60)
+
+
+def every(runtime: Runtime, kind: Kind, seconds: int) -> None:
+    """Ask for a piece of work once in each slot of so many seconds."""
+    ask_for_work(runtime, kind, {}, slot=f"{kind}:{_slot(runtime.clock(), seconds)}")
+
+
+def _slot(now: datetime, seconds: int) -> int:
+    return int(now.timestamp()) // seconds

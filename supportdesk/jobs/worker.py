@@ -1,0 +1,148 @@
+"""The worker: lanes of threads that claim work and do it, and the scheduler that asks for more."""
+
+import logging
+import threading
+from dataclasses import dataclass
+from datetime import UTC
+
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from supportdesk.actions.claim_work import claim_work
+from supportdesk.actions.intake.route_mail import Parser
+from supportdesk.actions.runtime import Runtime
+from supportdesk.db.work import Kind
+from supportdesk.jobs.handlers import handle
+from supportdesk.jobs.schedule import Job, jobs
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 1.0
+"""How long a lane sleeps when nothing is due and nobody wakes it."""
+
+COURTESY_SECONDS = 0.02
+"""How long routing steps back while mail is coming in: SQLite has one writer at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Threads for some kinds of work, so that a slow mailbox never holds up routing."""
+
+    kinds: tuple[Kind, ...]
+    threads: int
+    batch: int
+    lease_seconds: int
+
+
+LANES = (
+    Lane((Kind.ROUTE,), threads=1, batch=20, lease_seconds=120),
+    Lane((Kind.SEND,), threads=2, batch=1, lease_seconds=600),
+    Lane((Kind.POLL,), threads=2, batch=1, lease_seconds=900),
+    Lane((Kind.HAND_BACK, Kind.CLOSE, Kind.PRUNE), threads=1, batch=1, lease_seconds=300),
+)
+
+
+class Worker:
+    """Does background work until it is stopped; what it holds then is finished first."""
+
+    def __init__(self, runtime: Runtime, parser: Parser) -> None:
+        self._runtime = runtime
+        self._parser = parser
+        self._stopping = threading.Event()
+        self._news = [threading.Event() for lane in LANES for _ in range(lane.threads)]
+        self._door_is_busy = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._scheduler = BackgroundScheduler(
+            jobstores={"default": MemoryJobStore()},
+            timezone=UTC,
+            # A late tick runs once and late: what is due is read from the data.
+            job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
+        )
+
+    def start(self) -> None:
+        """Start the lanes and the ticks."""
+        lanes = [lane for lane in LANES for _ in range(lane.threads)]
+        for lane, news in zip(lanes, self._news, strict=True):
+            thread = threading.Thread(
+                target=self._run, args=(lane, news), name=f"lane-{lane.kinds[0]}"
+            )
+            thread.start()
+            self._threads.append(thread)
+        for job in jobs(self._runtime):
+            self._add(job)
+        self._scheduler.start()
+
+    def mail_came(self) -> None:
+        """Hear that a mail was kept just now: route it, and leave room for more."""
+        self._door_is_busy.set()
+        self.wake()
+
+    def wake(self) -> None:
+        """Have every lane look for work at once."""
+        for news in self._news:
+            news.set()
+
+    def stop(self) -> None:
+        """Stop claiming, finish what is being done, and return."""
+        self._scheduler.shutdown(wait=False)
+        self._stopping.set()
+        self.wake()
+        for thread in self._threads:
+            thread.join()
+
+    def _add(self, job: Job) -> None:
+        self._scheduler.add_job(
+            self._tick,
+            "interval",
+            args=(job,),
+            seconds=job.seconds,
+            name=job.name,
+            next_run_time=self._runtime.clock(),
+        )
+
+    def _tick(self, job: Job) -> None:
+        try:
+            job.tick(self._runtime)
+        except Exception:
+            log.exception("Could not %s now; the next tick tries again.", job.name)
+        self.wake()
+
+    def _run(self, lane: Lane, news: threading.Event) -> None:
+        while not self._stopping.is_set():
+            news.clear()
+            if not self._do_some(lane):
+                news.wait(IDLE_SECONDS)
+
+    def _do_some(self, lane: Lane) -> bool:
+        """Do one batch; False when there was none."""
+        try:
+            claims = claim_work(
+                self._runtime, lane.kinds, limit=lane.batch, lease_seconds=lane.lease_seconds
+            )
+        except Exception:
+            log.exception("Could not look for work; trying again.")
+            return False
+        if not claims:
+            return False
+        handle(self._runtime, self._parser, claims)
+        if Kind.ROUTE in lane.kinds:
+            self.wake()  # routing queues acknowledgements
+            self._step_back()
+        return True
+
+    def _step_back(self) -> None:
+        if self._door_is_busy.is_set():
+            self._door_is_busy.clear()
+            self._stopping.wait(COURTESY_SECONDS)
+
+
+def work_off(runtime: Runtime, parser: Parser) -> int:
+    """Do all work that is due now, in this thread; give how many pieces that were."""
+    finished = 0
+    for lane in LANES:
+        while claims := claim_work(
+            runtime, lane.kinds, limit=lane.batch, lease_seconds=lane.lease_seconds
+        ):
+            handle(runtime, parser, claims)
+            finished += len(claims)
+    return finished
