@@ -32,7 +32,7 @@ def visible_tickets(viewer: Viewer) -> Condition:
     if Desk.TDMS in viewer.desks:
         ways += [_of_tdms(viewer, Ticket), _of_customers_of_tdms(viewer)]
     if viewer.is_account_manager:
-        ways.append(Ticket.organisation_id.in_(_managed_organisations(viewer)))
+        ways.append(_of_organisations(_managed_organisations(viewer)))
     return sa.or_(sa.false(), *ways)
 
 
@@ -66,7 +66,8 @@ def _of_tdms(viewer: Viewer, ticket: Any) -> Condition:
     )
     return sa.or_(
         ticket.desk == Desk.TDMS,
-        ticket.handler_id == viewer.agent_id,
+        # Never NULL, so that the condition may be negated.
+        sa.and_(ticket.handler_id.is_not(None), ticket.handler_id == viewer.agent_id),
         ticket.id.in_(decided),
         ticket.id.in_(escalated),
     )
@@ -77,7 +78,11 @@ def _of_customers_of_tdms(viewer: Viewer) -> Condition:
     organisations = sa.select(other.organisation_id).where(
         other.organisation_id.is_not(None), _of_tdms(viewer, other)
     )
-    return Ticket.organisation_id.in_(organisations)
+    return _of_organisations(organisations)
+
+
+def _of_organisations(organisations: sa.Select[int]) -> Condition:
+    return sa.and_(Ticket.organisation_id.is_not(None), Ticket.organisation_id.in_(organisations))
 
 
 def _managed_organisations(viewer: Viewer) -> sa.Select[int]:
