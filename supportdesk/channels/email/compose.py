@@ -15,11 +15,9 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from supportdesk.channels.email.addresses import is_address
+from supportdesk.channels.email.automatic import INSTANCE_HEADER
 from supportdesk.errors import InvalidInput
 from supportdesk.messages import Address, Attachment, OutboundMessage
-
-INSTANCE_HEADER = "X-Supportdesk-Instance"
-"""Marks our own mail; its value is the instance id, so that a loop is recognised."""
 
 MAX_REFERENCES = 30
 _BODY = SMTP.clone(cte_type="7bit")  # passes every relay, 8BITMIME or not
@@ -150,7 +148,9 @@ def _body(message: OutboundMessage) -> EmailMessage:
 
 
 def _clean(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")
+    """Leave nothing that a mail cannot carry: NUL, lone surrogates, line ends of other systems."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
+    return lines.encode("utf-8", "replace").decode("utf-8")
 
 
 def _attach(body: EmailMessage, attachment: Attachment) -> None:

@@ -152,9 +152,12 @@ class Door:
         return await self._loop.run_in_executor(self._pool, self._accepts, address)
 
     async def take(self, mail_from: str, recipients: tuple[str, ...], raw: bytes) -> str:
-        """Deliver one mail and return the reply that the sender gets for it."""
+        """Deliver one mail and return the reply that the sender gets for it; this never fails."""
         envelope = Envelope(mail_from, recipients, raw, self._clock())
-        return await self._loop.run_in_executor(self._pool, self._delivered, envelope)
+        try:
+            return await self._loop.run_in_executor(self._pool, self._delivered, envelope)
+        except RuntimeError:
+            return TRY_AGAIN  # the pool is shut down: a sender ended its mail too late for stop()
 
     def _delivered(self, envelope: Envelope) -> str:
         try:

@@ -3,10 +3,12 @@
 import base64
 import re
 import smtplib
+import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal
 
 from supportdesk.errors import ChannelError, InvalidInput, Uncertain
@@ -115,8 +117,7 @@ def _connection(relay: Relay, timeout_seconds: float) -> Iterator[smtplib.SMTP]:
 
 
 def _connect(relay: Relay, timeout_seconds: float) -> smtplib.SMTP:
-    # An own name spares the look-up of this host's name, which can block for seconds.
-    name = "supportdesk.localhost"
+    name = _own_name()
     context = ssl.create_default_context()
     if relay.security == "tls":
         connection: smtplib.SMTP = smtplib.SMTP_SSL(
@@ -134,6 +135,13 @@ def _connect(relay: Relay, timeout_seconds: float) -> smtplib.SMTP:
         connection.close()
         raise
     return connection
+
+
+@cache
+def _own_name() -> str:
+    """Find out this host's name once; the look-up can take seconds where DNS is broken."""
+    name = socket.getfqdn()
+    return name if "." in name else "[127.0.0.1]"
 
 
 def _log_in(connection: smtplib.SMTP, relay: Relay) -> None:

@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supportdesk.channels.email.compose import INSTANCE_HEADER, MAX_REFERENCES, compose
+from supportdesk.channels.email.automatic import INSTANCE_HEADER
+from supportdesk.channels.email.compose import MAX_REFERENCES, compose
+from supportdesk.channels.email.parse import parse_message
 from supportdesk.errors import InvalidInput
-from supportdesk.messages import Address, Attachment, OutboundMessage
+from supportdesk.messages import Address, Attachment, Automatic, OutboundMessage
 
 REPLY = OutboundMessage(
     message_id="<t1042.aaaaaaaa.bbbbbbbbbbbbbbbb@desk.example.cz>",
@@ -149,14 +151,32 @@ def test_names_and_subjects_come_back_as_typed(name: str, subject: str) -> None:
     assert max(len(line) for line in raw.split(b"\r\n")) <= 998
 
 
+@given(name=words, subject=words, text=words)
+def test_our_own_parser_reads_what_we_write(name: str, subject: str, text: str) -> None:
+    message = replace(REPLY, sender=Address(name, "a@example.cz"), subject=subject, text=text)
+    found = parse_message(compose(message, instance_id="desk-1"))
+    assert found.sender is not None
+    assert found.sender.address == "a@example.cz"
+    assert squeezed(found.subject) == squeezed(subject)
+    assert found.message_id == REPLY.message_id
+    assert found.sent_at == REPLY.sent_at
+    assert found.text.split() == text.split()
+
+
+def test_our_own_mail_is_known_when_it_comes_back_and_only_to_us() -> None:
+    raw = compose(REPLY, instance_id="desk-1")
+    assert parse_message(raw, instance_id="desk-1").automatic is Automatic.LOOP
+    assert parse_message(raw, instance_id="desk-2").automatic is Automatic.NO
+
+
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=2000))
 def test_any_text_comes_back_and_fits_every_relay(text: str) -> None:
     raw = compose(replace(REPLY, text=text, html=""), instance_id="d")
     assert raw.isascii()
-    assert b"\n" not in raw.replace(b"\r\n", b"")
+    assert not set(b"\r\n\0") & set(raw.replace(b"\r\n", b""))
     assert max(len(line) for line in raw.split(b"\r\n")) <= 998
     got = read(raw).get_content()
-    assert got.split() == text.split()
+    assert got.split() == text.replace("\0", "\ufffd").split()
 
 
 @given(local=local_parts)

@@ -522,6 +522,16 @@ def test_stopping_finishes_the_mail_that_is_being_stored(desk: Desk) -> None:
     assert len(desk.mails) == 1
 
 
+def test_stopping_does_not_wait_for_ever_for_a_slow_sender(desk: Desk) -> None:
+    with opened(desk, stop_seconds=0.2) as door, wired(door) as wire:
+        wire.begin()
+        wire.ask(b"DATA")
+        wire.say(MAIL)
+        door.stop()
+        assert wire.replies(2) == ["421 4.3.2 Closing down, please come back later", "closed"]
+    assert desk.mails == []
+
+
 def test_a_port_in_use_is_named(desk: Desk) -> None:
     with opened(desk) as door:
         second = Door(
