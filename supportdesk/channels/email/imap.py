@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 # imaplib refuses lines beyond a million octets; so many UIDs stay well below that.
 _UIDS_A_SEARCH = 50_000
+_UIDS_A_QUESTION = 1_000  # databases bound the parameters of a statement
 _CONNECTIONS = 3  # a poll survives two mails at which the server breaks off
 _HEADER_BYTES = 256 * 1024  # enough of an oversize mail to know who wrote what about
 _TEMPORARY = ("[UNAVAILABLE]", "[INUSE]", "[LIMIT]", "[SERVERBUG]", "[CONTACTADMIN]")
@@ -85,7 +86,7 @@ class Polled:
 
 
 Known = Callable[[int, Sequence[int]], Collection[int]]
-"""Given UIDVALIDITY and UIDs, returns those that were stored before."""
+"""Given UIDVALIDITY and at most 1,000 UIDs, returns those that were stored before."""
 
 
 def poll(
@@ -166,8 +167,9 @@ class _Run:
             self.done.clear()
             self.failures.clear()
         self.found = _uids_after(client, self.cursor.last_uid, folder)
-        if self.found:
-            self.done.update(self.known(uidvalidity, self.found))
+        for start in range(0, len(self.found), _UIDS_A_QUESTION):
+            part = self.found[start : start + _UIDS_A_QUESTION]
+            self.done.update(self.known(uidvalidity, part))
 
     def waiting(self) -> list[int]:
         """Return the mails that nothing has been tried with yet."""

@@ -199,6 +199,23 @@ def test_a_long_queue_is_taken_in_portions(mailbox: Mailbox, desk: Desk) -> None
     assert len(desk.mails) == 7
 
 
+def test_a_large_rescan_asks_what_is_known_in_portions(mailbox: Mailbox, desk: Desk) -> None:
+    with mailbox.client() as other:
+        other.multiappend("INBOX", [mail(str(number)) for number in range(2_100)])
+    asked: list[int] = []
+
+    def known(_uidvalidity: int, uids: Sequence[int]) -> Collection[int]:
+        asked.append(len(uids))
+        return uids[:-1]
+
+    result = poll(
+        mailbox.account, None, max_bytes=MAX_BYTES, known=known, store=desk.store, now=NOW
+    )
+    assert asked == [1000, 1000, 100]
+    assert [uid for _, uid in desk.mails] == [1000, 2000, 2100]
+    assert result.cursor.last_uid == 2100
+
+
 def test_old_mails_can_be_passed_over(mailbox: Mailbox, desk: Desk) -> None:
     mailbox.append(mail("old"), mail("older"))
     cursor = end_of(mailbox.account)
