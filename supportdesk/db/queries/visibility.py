@@ -81,7 +81,7 @@ def _of_customers_of_tdms(viewer: Viewer) -> Condition:
     return _of_organisations(organisations)
 
 
-def _of_organisations(organisations: sa.Select[int]) -> Condition:
+def _of_organisations(organisations: sa.Select[int | None] | sa.Select[int]) -> Condition:
     return sa.and_(Ticket.organisation_id.is_not(None), Ticket.organisation_id.in_(organisations))
 
 

@@ -1,0 +1,437 @@
+"""Setting up a centre: people, passwords, mailboxes, absences, closing days, quarantine."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from supportdesk.actions.agents import AgentDetails, create_agent, update_agent
+from supportdesk.actions.availability import (
+    add_closing_day,
+    end_absence,
+    record_absence,
+    remove_closing_day,
+    set_status,
+)
+from supportdesk.actions.keys import unseal
+from supportdesk.actions.log_in import WrongLogIn, log_in
+from supportdesk.actions.mailboxes import MailboxDetails, save_mailbox, set_mailbox_password
+from supportdesk.actions.owners import follow_assignments
+from supportdesk.actions.receipts import discard_receipt, replay_receipt
+from supportdesk.actions.set_password import set_password
+from supportdesk.db.models import (
+    Absence,
+    Agent,
+    Assignment,
+    ClosingDay,
+    HandOver,
+    LoginSession,
+    Mailbox,
+    Receipt,
+    ReceiptState,
+    Right,
+    Service,
+    Work,
+)
+from supportdesk.db.queries.viewers import Viewer
+from supportdesk.errors import Conflict, InvalidInput, NotAllowed, NotFound
+from supportdesk.routing.facts import AgentStatus, TopicKind
+from supportdesk.tickets import Desk, EventKind, State
+from tests.factories import (
+    NOON,
+    make_agent,
+    make_assignment,
+    make_hand_over,
+    make_receipt,
+    make_ticket,
+)
+from tests.staff import audited, events_of, ticket_of, viewer_of
+from tests.world import World
+
+PASSWORD = "modrá hora v mlze"
+TODAY = NOON.date()
+
+
+def administrator(world: World) -> Viewer:
+    """Log in as the administrator."""
+    return viewer_of(world.runtime, world.cast.administrator)
+
+
+def details_of(agent: Agent, **changes: object) -> AgentDetails:
+    """Say of a consultant what is on file, but for the changes."""
+    details = AgentDetails(agent.username, agent.name, teams={Desk.CUSTOMER_CENTRE: 1})
+    return replace(details, **changes)  # type: ignore[arg-type]
+
+
+# --- agents
+
+
+def test_a_new_agent_gets_desks_and_rights_and_the_audit_log_says_who_did_it(
+    world: World,
+) -> None:
+    agent_id = create_agent(
+        world.runtime,
+        administrator(world),
+        AgentDetails(
+            "nova",
+            "Nora Nová",
+            teams={Desk.POOL: 3, Desk.TDMS: 1},
+            rights=frozenset({Right.SUPERVISOR}),
+        ),
+    )
+    with world.runtime.database.read() as session:
+        viewer = viewer_of(world.runtime, session.get_one(Agent, agent_id))
+    assert viewer.desks == {Desk.POOL, Desk.TDMS}
+    assert viewer.rights == {Right.SUPERVISOR}
+    entry = audited(world.runtime)[-1]
+    assert entry.actor == f"agent:{world.cast.administrator.id}"
+    assert entry.detail["teams"] == {"pool": 3, "tdms": 1}
+
+
+@pytest.mark.parametrize("name", ["jana", "olga", "supervisor", "account_manager"])
+def test_only_administrators_set_people_up(world: World, name: str) -> None:
+    viewer = viewer_of(world.runtime, getattr(world.cast, name))
+    with pytest.raises(NotAllowed, match="Only administrators"):
+        create_agent(world.runtime, viewer, AgentDetails("nova", "Nora Nová"))
+
+
+@pytest.mark.parametrize("username", ["", "a", "Jana", "jana nováková", "../etc", "x" * 81])
+def test_a_user_name_that_cannot_be_typed_anywhere_is_refused(world: World, username: str) -> None:
+    with pytest.raises(InvalidInput, match="user name"):
+        create_agent(world.runtime, None, AgentDetails(username, "Nora Nová"))
+
+
+def test_two_people_cannot_share_a_user_name(world: World) -> None:
+    taken = world.cast.jana.username
+    with pytest.raises(Conflict, match="belongs to somebody else"):
+        create_agent(world.runtime, None, AgentDetails(taken, "Nora Nová"))
+
+
+def test_the_last_administrator_stays(world: World) -> None:
+    admin = world.cast.administrator
+    details = AgentDetails(admin.username, admin.name)
+    still_one = replace(details, rights=frozenset({Right.ADMINISTRATOR}))
+    for changed, is_active in ((details, True), (still_one, False)):
+        with pytest.raises(Conflict, match="last administrator"):
+            update_agent(
+                world.runtime, administrator(world), admin.id, changed, is_active=is_active
+            )
+    assert administrator(world).is_administrator
+
+
+def test_a_consultant_cannot_leave_while_customers_are_hers(world: World) -> None:
+    jana = world.cast.jana
+    with pytest.raises(Conflict, match="Rámcová smlouva RS-2026-01"):
+        update_agent(world.runtime, None, jana.id, details_of(jana), is_active=False)
+    assert viewer_of(world.runtime, jana)
+
+
+def test_who_leaves_is_logged_out_and_the_work_stays_in_reach(world: World) -> None:
+    runtime, cast = world.runtime, world.cast
+    set_password(runtime, None, cast.jana.id, PASSWORD)
+    log_in(runtime, username=cast.jana.username, password=PASSWORD, address="192.0.2.1")
+    with runtime.database.write() as session:
+        ticket = make_ticket(session, organisation=cast.region, owner=cast.jana, handler=cast.jana)
+        make_hand_over(session, ticket, cast.jana, recipient=cast.jana)
+        session.execute(
+            sa.update(Assignment)
+            .where(Assignment.service == Service.CONSULTANT)
+            .values(valid_until=TODAY)
+        )
+        make_assignment(session, cast.petr, organisation=cast.region, valid_from=TODAY)
+    update_agent(runtime, None, cast.jana.id, details_of(cast.jana), is_active=False)
+    found = ticket_of(runtime, ticket.id)
+    assert (found.owner_id, found.handler_id) == (cast.petr.id, None)
+    with runtime.database.read() as session:
+        assert session.scalar(sa.select(LoginSession.ended_at)) == NOON
+    with pytest.raises(WrongLogIn):
+        log_in(runtime, username=cast.jana.username, password=PASSWORD, address="192.0.2.1")
+
+
+def test_leaving_a_team_leaves_its_tickets_to_the_desk(world: World) -> None:
+    cast = world.cast
+    with world.runtime.database.write() as session:
+        ticket = make_ticket(session, desk=Desk.POOL, handler=cast.olga)
+        other = make_ticket(session, desk=Desk.POOL, handler=cast.olga, state=State.RESOLVED)
+    update_agent(world.runtime, None, cast.olga.id, details_of(cast.olga))
+    assert ticket_of(world.runtime, ticket.id).handler_id is None
+    assert ticket_of(world.runtime, other.id).handler_id == cast.olga.id
+
+
+# --- owners follow assignments
+
+
+def test_open_tickets_and_hand_overs_follow_the_assignment_and_history_stays(
+    world: World,
+) -> None:
+    cast, runtime = world.cast, world.runtime
+    with runtime.database.write() as session:
+        open_one = make_ticket(session, organisation=cast.school, owner=cast.jana)
+        hand_over = make_hand_over(session, open_one, cast.jana)
+        done = make_ticket(session, organisation=cast.school, owner=cast.jana, state=State.RESOLVED)
+        make_assignment(
+            session, cast.petr, organisation=cast.school, valid_from=TODAY + timedelta(days=1)
+        )
+    assert follow_assignments(runtime) == 0
+    world.clock.now = NOON + timedelta(days=1)
+    assert follow_assignments(runtime) == 1
+    assert follow_assignments(runtime) == 0
+    assert ticket_of(runtime, open_one.id).owner_id == cast.petr.id
+    assert ticket_of(runtime, done.id).owner_id == cast.jana.id
+    with runtime.database.read() as session:
+        assert session.get_one(HandOver, hand_over.id).owner_id == cast.petr.id
+    assert events_of(runtime, open_one.id)[-1][0] is EventKind.OWNER_CHANGED
+
+
+# --- passwords
+
+
+def test_a_password_logs_in_and_ends_older_sessions(world: World) -> None:
+    runtime, olga = world.runtime, world.cast.olga
+    set_password(runtime, None, olga.id, PASSWORD)
+    log_in(runtime, username=olga.username, password=PASSWORD, address="192.0.2.1")
+    set_password(runtime, administrator(world), olga.id, "zelená louka v dešti")
+    with runtime.database.read() as session:
+        assert session.scalar(sa.select(LoginSession.ended_at)) == NOON
+        stored = session.scalar(sa.select(Agent.password_hash).where(Agent.id == olga.id))
+    assert stored is not None
+    assert stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert "zelená" not in str([entry.detail for entry in audited(runtime)])
+
+
+def test_ones_own_password_needs_the_current_one(world: World) -> None:
+    runtime, olga = world.runtime, world.cast.olga
+    set_password(runtime, None, olga.id, PASSWORD)
+    viewer = viewer_of(runtime, olga)
+    for wrong in (None, "", "modrá hora"):
+        with pytest.raises(NotAllowed, match="current password"):
+            set_password(runtime, viewer, olga.id, "nové dlouhé heslo", current_password=wrong)
+    set_password(runtime, viewer, olga.id, "nové dlouhé heslo", current_password=PASSWORD)
+    log_in(runtime, username=olga.username, password="nové dlouhé heslo", address="192.0.2.1")
+
+
+def test_nobody_but_administrators_sets_others_passwords(world: World) -> None:
+    viewer = viewer_of(world.runtime, world.cast.supervisor)
+    with pytest.raises(NotAllowed):
+        set_password(world.runtime, viewer, world.cast.olga.id, PASSWORD)
+
+
+@pytest.mark.parametrize("password", ["", "krátké", "elevenchars", "aaaaaaaaaaaaaaaa"])
+def test_a_password_that_is_easily_guessed_is_refused(world: World, password: str) -> None:
+    with pytest.raises(InvalidInput):
+        set_password(world.runtime, None, world.cast.olga.id, password)
+
+
+def test_the_user_name_is_no_part_of_a_password(world: World) -> None:
+    create_agent(world.runtime, None, AgentDetails("jana.novakova", "Jana"))
+    with world.runtime.database.read() as session:
+        agent_id = session.scalar(sa.select(Agent.id).where(Agent.username == "jana.novakova"))
+    assert agent_id is not None
+    with pytest.raises(InvalidInput, match="user name"):
+        set_password(world.runtime, None, agent_id, "Jana.Novakova.2026")
+
+
+# --- mailboxes
+
+
+def test_a_mailbox_keeps_its_password_sealed_and_out_of_the_audit_log(world: World) -> None:
+    runtime = world.runtime
+    details = MailboxDetails(
+        "TDMS@Example.com", topic=TopicKind.TECHNICAL, imap_host="imap.test", imap_username="tdms"
+    )
+    mailbox_id = save_mailbox(runtime, administrator(world), details, password="tajné")
+    with runtime.database.read() as session:
+        mailbox = session.get_one(Mailbox, mailbox_id)
+    assert mailbox.address == "tdms@example.com"
+    assert "tajné" not in mailbox.imap_password
+    assert unseal(runtime.secret_key, mailbox.imap_password) == "tajné"
+    assert "tajné" not in str([entry.detail for entry in audited(runtime)])
+    set_mailbox_password(runtime, None, "tdms@EXAMPLE.com", "jiné")
+    with runtime.database.read() as session:
+        sealed = session.get_one(Mailbox, mailbox_id).imap_password
+    assert unseal(runtime.secret_key, sealed) == "jiné"
+
+
+def test_another_folder_is_read_from_its_beginning_and_a_new_name_changes_nothing(
+    world: World,
+) -> None:
+    runtime = world.runtime
+    details = MailboxDetails("b@example.com", imap_host="imap.test", imap_username="b")
+    mailbox_id = save_mailbox(runtime, None, details, password="tajné")
+    with runtime.database.write() as session:
+        mailbox = session.get_one(Mailbox, mailbox_id)
+        mailbox.uidvalidity, mailbox.last_uid = 7, 42
+    save_mailbox(runtime, None, replace(details, name="Jméno"), mailbox_id=mailbox_id)
+    assert _progress(world, mailbox_id) == (7, 42)
+    save_mailbox(runtime, None, replace(details, imap_folder="Nové"), mailbox_id=mailbox_id)
+    assert _progress(world, mailbox_id) == (None, 0)
+
+
+def _progress(world: World, mailbox_id: int) -> tuple[int | None, int]:
+    with world.runtime.database.read() as session:
+        mailbox = session.get_one(Mailbox, mailbox_id)
+        return mailbox.uidvalidity, mailbox.last_uid
+
+
+@pytest.mark.parametrize(
+    ("details", "reason"),
+    [
+        (MailboxDetails("no address"), "not an email address"),
+        (MailboxDetails("a@example.com", imap_port=0), "port"),
+        (MailboxDetails("a@example.com", imap_host="imap.test"), "user name"),
+        (MailboxDetails("a@example.com", imap_security="ssl"), "tls, starttls, none"),  # type: ignore[arg-type]
+        (MailboxDetails("a@example.com", topic=TopicKind.BLOCK), "technical or business"),
+    ],
+)
+def test_a_mailbox_that_cannot_work_is_refused(
+    world: World, details: MailboxDetails, reason: str
+) -> None:
+    with pytest.raises(InvalidInput, match=reason):
+        save_mailbox(world.runtime, None, details)
+
+
+def test_two_mailboxes_cannot_share_an_address(world: World) -> None:
+    with pytest.raises(Conflict, match="already"):
+        save_mailbox(world.runtime, None, MailboxDetails("BUSINESS@example.com"))
+
+
+# --- availability
+
+
+def test_an_absence_covers_whole_local_days_also_when_the_clock_changes(world: World) -> None:
+    world.clock.now = datetime(2027, 3, 26, 11, 0, tzinfo=UTC)
+    jana = viewer_of(world.runtime, world.cast.jana)
+    absence_id = record_absence(
+        world.runtime, jana, first_on=date(2027, 3, 28), last_on=date(2027, 3, 28)
+    )
+    with world.runtime.database.read() as session:
+        absence = session.get_one(Absence, absence_id)
+    assert absence.starts_at == datetime(2027, 3, 27, 23, 0, tzinfo=UTC)
+    assert absence.ends_at == datetime(2027, 3, 28, 22, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "reason"),
+    [(2, 1, "before the first"), (-3, -1, "not over"), (0, 400, "at most 366 days")],
+)
+def test_days_that_make_no_absence_are_refused(
+    world: World, first: int, last: int, reason: str
+) -> None:
+    with pytest.raises(InvalidInput, match=reason):
+        record_absence(
+            world.runtime,
+            viewer_of(world.runtime, world.cast.jana),
+            first_on=TODAY + timedelta(days=first),
+            last_on=TODAY + timedelta(days=last),
+        )
+
+
+@pytest.mark.parametrize("name", ["jana", "administrator"])
+def test_a_substitute_is_somebody_else_who_works_at_a_desk(world: World, name: str) -> None:
+    with pytest.raises(InvalidInput, match="somebody else who works at a desk"):
+        record_absence(
+            world.runtime,
+            viewer_of(world.runtime, world.cast.jana),
+            first_on=TODAY,
+            last_on=TODAY,
+            substitute_id=getattr(world.cast, name).id,
+        )
+
+
+def test_others_absences_and_status_are_a_supervisors_to_set(world: World) -> None:
+    runtime, cast = world.runtime, world.cast
+    petr, supervisor = viewer_of(runtime, cast.petr), viewer_of(runtime, cast.supervisor)
+    with pytest.raises(NotAllowed, match="Only a supervisor"):
+        record_absence(runtime, petr, first_on=TODAY, last_on=TODAY, agent_id=cast.jana.id)
+    with pytest.raises(NotAllowed, match="Only a supervisor"):
+        set_status(runtime, petr, AgentStatus.AWAY, agent_id=cast.jana.id)
+    record_absence(runtime, supervisor, first_on=TODAY, last_on=TODAY, agent_id=cast.jana.id)
+    set_status(runtime, supervisor, AgentStatus.AWAY, agent_id=cast.jana.id)
+    with runtime.database.read() as session:
+        assert session.get_one(Agent, cast.jana.id).status is AgentStatus.AWAY
+
+
+def test_an_absence_ends_now_or_is_called_off(world: World) -> None:
+    runtime = world.runtime
+    jana = viewer_of(runtime, world.cast.jana)
+    begun = record_absence(runtime, jana, first_on=TODAY, last_on=TODAY + timedelta(days=2))
+    planned = record_absence(
+        runtime, jana, first_on=TODAY + timedelta(days=9), last_on=TODAY + timedelta(days=9)
+    )
+    end_absence(runtime, jana, begun)
+    end_absence(runtime, jana, planned)
+    with runtime.database.read() as session:
+        assert session.get_one(Absence, begun).ends_at == NOON
+        assert session.get(Absence, planned) is None
+    with pytest.raises(Conflict, match="over already"):
+        end_absence(runtime, jana, begun)
+    with pytest.raises(NotFound):
+        end_absence(runtime, jana, planned)
+
+
+def test_closing_days_are_added_renamed_and_removed_but_not_in_the_past(world: World) -> None:
+    runtime = world.runtime
+    supervisor = viewer_of(runtime, world.cast.supervisor)
+    add_closing_day(runtime, supervisor, TODAY, "Inventura")
+    add_closing_day(runtime, supervisor, TODAY, "Velká inventura")
+    with runtime.database.read() as session:
+        assert session.get_one(ClosingDay, TODAY).name == "Velká inventura"
+    remove_closing_day(runtime, supervisor, TODAY)
+    yesterday = TODAY - timedelta(days=1)
+    attempts: list[Callable[[], None]] = [
+        lambda: add_closing_day(runtime, supervisor, yesterday, "Pozdě"),
+        lambda: add_closing_day(runtime, supervisor, TODAY, "  "),
+        lambda: remove_closing_day(runtime, supervisor, yesterday),
+    ]
+    for attempt in attempts:
+        with pytest.raises(InvalidInput):
+            attempt()
+    with pytest.raises(NotAllowed):
+        add_closing_day(runtime, viewer_of(runtime, world.cast.jana), TODAY, "Volno")
+
+
+# --- quarantine
+
+
+def test_a_quarantined_receipt_is_tried_again(world: World) -> None:
+    runtime = world.runtime
+    with runtime.database.write() as session:
+        receipt = make_receipt(session)
+    jana = viewer_of(runtime, world.cast.jana)
+    replay_receipt(runtime, jana, receipt.id)
+    with runtime.database.read() as session:
+        assert session.get_one(Receipt, receipt.id).state is ReceiptState.RECEIVED
+        assert session.scalars(sa.select(Work.payload)).all() == [{"receipt_id": receipt.id}]
+    with pytest.raises(Conflict, match="not in quarantine"):
+        replay_receipt(runtime, jana, receipt.id)
+    assert audited(runtime)[-1].action == "receipt_replayed"
+
+
+def test_a_receipt_is_discarded_by_the_pool_with_a_reason(world: World) -> None:
+    runtime, cast = world.runtime, world.cast
+    with runtime.database.write() as session:
+        receipt = make_receipt(session)
+    with pytest.raises(NotAllowed):
+        discard_receipt(runtime, viewer_of(runtime, cast.jana), receipt.id, reason="spam")
+    olga = viewer_of(runtime, cast.olga)
+    with pytest.raises(InvalidInput, match="Say why"):
+        discard_receipt(runtime, olga, receipt.id, reason=" ")
+    discard_receipt(runtime, olga, receipt.id, reason="spam")
+    with runtime.database.read() as session:
+        assert session.get_one(Receipt, receipt.id).state is ReceiptState.DISCARDED
+    assert audited(runtime)[-1].detail == {"reason": "spam"}
+    with pytest.raises(NotFound):
+        discard_receipt(runtime, olga, 999_999, reason="spam")
+
+
+@pytest.mark.parametrize("name", ["tomas", "account_manager", "administrator"])
+def test_quarantine_is_not_for_everybody(world: World, name: str) -> None:
+    with world.runtime.database.write() as session:
+        receipt = make_receipt(session)
+        make_agent(session)
+    with pytest.raises(NotAllowed):
+        replay_receipt(
+            world.runtime, viewer_of(world.runtime, getattr(world.cast, name)), receipt.id
+        )
