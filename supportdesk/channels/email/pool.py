@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from supportdesk.channels.email.pool_child import LENGTH
+from supportdesk.channels.email.pool_child import LENGTH, OUT_OF_MEMORY
 from supportdesk.errors import ChannelError, Unreadable
 from supportdesk.messages import InboundMessage
 
@@ -50,6 +50,7 @@ class _Child:
 
     def __init__(self, function: str, seconds: float, megabytes: int) -> None:
         self.seconds = seconds
+        self.megabytes = megabytes
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         command = [sys.executable, "-m", "supportdesk.channels.email.pool_child", function]
         self.process = subprocess.Popen(  # noqa: S603 # our own interpreter and module
@@ -108,8 +109,14 @@ class _Child:
     def _reason(self) -> str:
         with suppress(subprocess.TimeoutExpired):
             status = self.process.wait(1)
+            if status == OUT_OF_MEMORY:
+                return f"it needs more than {self.megabytes} MB"
             return f"the parser ended with status {status}"
         return "the parser closed its pipe"
+
+    def has_ended(self) -> bool:
+        """Tell whether the child is gone, killed from outside for example."""
+        return self.process.poll() is not None
 
     def end(self) -> None:
         """Kill the child and leave nothing of it behind."""
@@ -213,6 +220,9 @@ class ParserPool:
         child: _Child | None = None
         while (job := self._jobs.get()) is not None:
             batch, is_last = self._batch(job)
+            if child is not None and child.has_ended():
+                child.end()
+                child = None
             while batch:
                 try:
                     child = child or _Child(*self._limits)

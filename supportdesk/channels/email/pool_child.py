@@ -18,6 +18,8 @@ from typing import Any, BinaryIO
 
 from supportdesk.errors import Unreadable
 
+# Exit status of a child that reached its limit.
+OUT_OF_MEMORY = 12
 LENGTH = struct.Struct(">Q")
 
 
@@ -31,23 +33,22 @@ def limit_memory(megabytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def serve(
-    function: Callable[..., Any], jobs: BinaryIO, results: BinaryIO, seconds: float, megabytes: int
-) -> None:
-    """Answer jobs until the parent closes its end; an alarm ends a child whose parent died."""
+def serve(function: Callable[..., Any], jobs: BinaryIO, results: BinaryIO, seconds: float) -> None:
+    """Answer jobs until the parent closes its end; an alarm ends a child whose parent died.
+
+    Raises MemoryError with the job unanswered, so that the parent gives the rest to a fresh child.
+    """
     results.write(b"\x01")
     results.flush()
     while len(head := jobs.read(LENGTH.size)) == LENGTH.size:
-        try:
-            raw, options = pickle.loads(jobs.read(LENGTH.unpack(head)[0]))  # noqa: S301 # our parent's
-            signal.setitimer(signal.ITIMER_REAL, 2 * seconds + 1)
-            answer = _answer(function, raw, options)
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            data = _pickled(answer)
-        except MemoryError:
-            _write(results, _pickled(Unreadable(f"The mail needs more than {megabytes} MB.")))
-            return  # a fresh process starts with all its memory again
-        _write(results, data)
+        raw, options = pickle.loads(jobs.read(LENGTH.unpack(head)[0]))  # noqa: S301 # our parent's
+        signal.setitimer(signal.ITIMER_REAL, 2 * seconds + 1)
+        answer = _answer(function, raw, options)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        data = pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
+        results.write(LENGTH.pack(len(data)))
+        results.write(data)
+        results.flush()
 
 
 def _answer(function: Callable[..., Any], raw: bytes, options: dict[str, Any]) -> Any:
@@ -59,16 +60,6 @@ def _answer(function: Callable[..., Any], raw: bytes, options: dict[str, Any]) -
         raise
     except Exception as error:
         return Unreadable(f"The mail could not be understood: {type(error).__name__}.")
-
-
-def _pickled(answer: Any) -> bytes:
-    return pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
-
-
-def _write(results: BinaryIO, data: bytes) -> None:
-    results.write(LENGTH.pack(len(data)))
-    results.write(data)
-    results.flush()
 
 
 def main() -> None:
@@ -85,8 +76,12 @@ def main() -> None:
     function = getattr(importlib.import_module(module), attribute)
     limit_memory(int(megabytes))
     gc.freeze()
-    with suppress(BrokenPipeError):
-        serve(function, jobs, results, float(seconds), int(megabytes))
+    try:
+        serve(function, jobs, results, float(seconds))
+    except BrokenPipeError:
+        os._exit(0)
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
     os._exit(0)
 
 

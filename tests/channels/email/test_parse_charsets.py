@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from supportdesk.channels.email.charsets import decode
 from supportdesk.channels.email.headers import decode_words
 from supportdesk.channels.email.parse import parse_message
+from supportdesk.messages import Address
 from tests.channels.email.mails import mail
 
 CZECH = "Příliš žluťoučký kůň úpěl ďábelské ódy, žádáme o fakturu."
@@ -104,3 +105,11 @@ def test_raw_letters_in_a_header_follow_the_charset_of_the_body() -> None:
 )
 def test_decoding_never_raises(data: bytes, charset: str) -> None:
     assert isinstance(decode(data, charset), str)
+
+
+@pytest.mark.parametrize("charset", ["utf-7", "utf-16", "utf-32", "hz", "iso-2022-jp"])
+def test_the_charset_of_the_body_never_changes_an_ascii_address(charset: str) -> None:
+    sender = "From: boss+AEA-operator.example <jan@kraj.example>\n"
+    message = parse_message(mail(f"Content-Type: text/plain; charset={charset}\n", base=sender))
+
+    assert message.sender == Address("boss+AEA-operator.example", "jan@kraj.example")
