@@ -1,17 +1,36 @@
-"""The composition root: settings become a running service's parts."""
+"""The composition root: settings become a running service's parts, and parts become processes."""
 
+import logging
 import os
 import secrets
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from supportdesk.actions.receive_mail import is_our_address, our_recipients, receive_mail
 from supportdesk.actions.runtime import Runtime
+from supportdesk.channels.email.door import Door, Envelope
+from supportdesk.channels.email.pool import ParserPool
+from supportdesk.channels.email.sandbox import open_sandbox
 from supportdesk.clock import Clock, system_clock
 from supportdesk.db.blobs import BlobStore
 from supportdesk.db.database import Database
 from supportdesk.db.engine import open_engine
 from supportdesk.db.migrate import current_revision, head_revision, upgrade
+from supportdesk.demo import demo_log_ins, is_empty, load_demo
 from supportdesk.errors import SettingsError
+from supportdesk.jobs.supervisor import supervise
+from supportdesk.jobs.worker import INTAKE_LANES, LANES, Worker
 from supportdesk.settings import Settings, load_settings
+from supportdesk.web import create_web
+
+log = logging.getLogger(__name__)
 
 _SECRET_BYTES = 32
 
@@ -41,6 +60,164 @@ def migrate(settings: Settings) -> None:
         upgrade(engine)
     finally:
         engine.dispose()
+
+
+def create_app() -> Flask:
+    """Make the WSGI application from the settings, for any WSGI server."""
+    return create_web(open_runtime())
+
+
+def serve_web(settings: Settings) -> None:
+    """Serve the web pages until SIGTERM; requests that are being answered are finished."""
+    open_runtime(settings).database.close()  # say what is wrong before any process is forked
+    _WebServer(settings).run()
+
+
+def run_worker(settings: Settings, *, intake_only: bool = False) -> None:
+    """Do background work, poll mailboxes and hold the mail door open until SIGTERM or SIGINT."""
+    stop = _stop_signal()
+    with ExitStack() as parts:
+        runtime = open_runtime(settings)
+        parts.callback(runtime.database.close)
+        parser = parts.enter_context(ParserPool(processes=settings.parse_processes))
+        worker = Worker(runtime, parser, lanes=INTAKE_LANES if intake_only else LANES)
+        worker.start()
+        parts.callback(worker.stop)
+        if settings.door_port:
+            parts.enter_context(open_door(runtime, worker.mail_came))
+        stop.wait()
+        log.info("Stopping: work in hand is finished first.")
+
+
+def run_all(*, demo: bool, say: Callable[[str], None]) -> None:
+    """Run web and worker as children until SIGTERM or SIGINT, after setting up what is missing."""
+    settings = load_settings()
+    stop = _stop_signal()
+    migrate(settings)
+    environ = dict(os.environ)
+    with ExitStack() as parts:
+        if demo:
+            environ["SUPPORTDESK_MAIL_SANDBOX"] = "true"
+            parts.enter_context(sandbox(settings))
+        runtime = open_runtime(settings)
+        try:
+            _greet(runtime, demo=demo, say=say)
+        finally:
+            runtime.database.close()
+        supervise([["web"], ["worker"]], environ, stop)
+    say("Stopped.")
+
+
+def _greet(runtime: Runtime, *, demo: bool, say: Callable[[str], None]) -> None:
+    settings = runtime.settings
+    if demo and is_empty(runtime):
+        say("Setting up the demo region …")
+        load_demo(runtime)
+    say(f"supportdesk is at {settings.web_address}")
+    if settings.door_port:
+        say(
+            f"Mail door ({settings.door_protocol.upper()}): {settings.door_host}:{settings.door_port}"
+        )
+    if demo:
+        say(f"Mail sandbox: {settings.web_address}/sandbox")
+        for line in demo_log_ins():
+            say(line)
+    elif is_empty(runtime):
+        say(
+            "Nobody can log in yet: run `supportdesk people import FILE` (docs/people-import.md),"
+            " then `supportdesk agents password USERNAME`."
+        )
+    say("Ctrl+C stops it.")
+
+
+def deliver(raw: bytes, *, mail_from: str, recipients: Sequence[str]) -> None:
+    """Keep one mail as the door would; returns only after the commit.
+
+    Without `recipients` those of our addresses that its header names get it, else the first
+    mailbox: a mail that somebody hands over is never refused for its header.
+    """
+    runtime = open_runtime()
+    try:
+        receive_mail(
+            runtime,
+            raw,
+            mail_from=mail_from,
+            recipients=recipients or our_recipients(runtime, raw),
+            received_at=runtime.clock(),
+        )
+    finally:
+        runtime.database.close()
+
+
+def open_door(runtime: Runtime, mail_came: Callable[[], None]) -> Door:
+    """Give the mail door, not yet open; `mail_came` hears of every mail that was kept."""
+    settings = runtime.settings
+
+    def deliver(envelope: Envelope) -> None:
+        receive_mail(
+            runtime,
+            envelope.raw,
+            mail_from=envelope.mail_from,
+            recipients=envelope.recipients,
+            received_at=envelope.received_at,
+        )
+        mail_came()
+
+    return Door(
+        settings.door_host,
+        settings.door_port,
+        settings.door_protocol,
+        max_bytes=settings.mail_max_bytes,
+        accepts=lambda address: is_our_address(runtime, address),
+        deliver=deliver,
+        clock=runtime.clock,
+    )
+
+
+@contextmanager
+def sandbox(settings: Settings) -> Iterator[None]:
+    """Hold a mail sandbox open at the place where mail is sent to."""
+    relay = open_sandbox(
+        settings.smtp_host,
+        settings.smtp_port,
+        settings.sandbox_folder,
+        max_bytes=settings.mail_max_bytes,
+    )
+    with relay:
+        yield
+
+
+class _WebServer(BaseApplication):
+    """gunicorn with our settings; the application is made in each of its processes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = self._settings
+        for name, value in {
+            "bind": f"{settings.host}:{settings.port}",
+            "worker_class": "gthread",
+            "workers": settings.web_processes,
+            "threads": settings.web_threads,
+            "graceful_timeout": 30,
+            "max_requests": 20_000,
+            "max_requests_jitter": 5_000,
+            "control_socket_disable": True,
+            "loglevel": "warning",
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        return create_web(open_runtime(self._settings))
+
+
+def _stop_signal() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def _open(settings: Settings, clock: Clock) -> Runtime:

@@ -16,6 +16,7 @@ from supportdesk.errors import InvalidInput, SupportdeskError
 if TYPE_CHECKING:
     from supportdesk.actions.import_people import ImportReport
     from supportdesk.actions.runtime import Runtime
+    from supportdesk.db.queries.ticket_page import WhyHere
     from supportdesk.routing.calendar import Day
     from supportdesk.routing.decision import Decision
     from supportdesk.routing.phrases import Language
@@ -73,9 +74,115 @@ def calendar(first: datetime, last: datetime, *, as_json: bool) -> None:
         raise click.ClickException(str(error)) from error
 
 
+@main.command()
+@click.option("--demo", is_flag=True, help="Fill an empty database with the demo region.")
+def run(*, demo: bool) -> None:
+    """Run everything on this machine: web, worker and mail door; Ctrl+C stops it.
+
+    With --demo there is also a mail sandbox, which takes all mail instead of sending it.
+    """
+    from supportdesk.app import run_all
+
+    with _told_in_one_sentence():
+        run_all(demo=demo, say=click.echo)
+
+
+@main.command()
+def web() -> None:
+    """Serve the web pages."""
+    from supportdesk.app import serve_web
+    from supportdesk.settings import load_settings
+
+    with _told_in_one_sentence():
+        serve_web(load_settings())
+
+
+@main.command()
+def worker() -> None:
+    """Do the background work, poll mailboxes and hold the mail door open."""
+    from supportdesk.app import run_worker
+    from supportdesk.settings import load_settings
+
+    with _told_in_one_sentence():
+        run_worker(load_settings())
+
+
+@main.command()
+def intake() -> None:
+    """Only poll mailboxes and hold the mail door open; a worker elsewhere does the rest."""
+    from supportdesk.app import run_worker
+    from supportdesk.settings import load_settings
+
+    with _told_in_one_sentence():
+        run_worker(load_settings(), intake_only=True)
+
+
+@main.command()
+def migrate() -> None:
+    """Create the database or bring its schema up to date."""
+    from supportdesk.app import migrate as bring_up_to_date
+    from supportdesk.settings import load_settings
+
+    with _told_in_one_sentence():
+        settings = load_settings()
+        bring_up_to_date(settings)
+    click.echo("The database is up to date.")
+
+
+@main.command()
+@click.argument("ticket", type=int)
+@click.option("--language", type=click.Choice(["cs", "en"]), default="en", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object a decision.")
+def explain(ticket: int, *, language: "Language", as_json: bool) -> None:
+    """Say why TICKET is where it is: every decision, the rules asked and what each saw."""
+    from supportdesk.db.queries.ticket_page import list_reasons
+    from supportdesk.routing.sentences import render_trace
+
+    with _open_service() as runtime, runtime.database.read() as session:
+        reasons = list_reasons(session, ticket)
+    if not reasons:
+        raise click.ClickException(f"No decision about a ticket {ticket} is stored.")
+    for why in reasons:
+        sentences = render_trace(why.trace, language)
+        if as_json:
+            _print_object(
+                {
+                    "decided_at": why.decided_at.isoformat(),
+                    "rule": why.rule,
+                    "target": why.target,
+                    "priority": why.priority,
+                    "kept_for": why.kept_for,
+                    "trace": why.trace,
+                    "sentences": sentences,
+                }
+            )
+        else:
+            _show_reason(why, sentences)
+
+
 @main.group()
 def email() -> None:
-    """Look at mail the way the service understands it."""
+    """Look at mail the way the service understands it, or hand it over."""
+
+
+@email.command("deliver")
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option("--from", "mail_from", default="", help="Envelope sender.")
+@click.option("--to", "recipients", multiple=True, help="Envelope recipient; may be repeated.")
+def deliver_mail(file: BinaryIO, mail_from: str, recipients: tuple[str, ...]) -> None:
+    """Hand the mail in FILE over, for mail servers that pipe into a command.
+
+    Without --to the addressees are read from its header. Ends with 0 only after the mail is safely
+    stored, with 75 when it should be tried again later.
+    """
+    from supportdesk.app import deliver
+
+    raw = file.read()
+    try:
+        deliver(raw, mail_from=mail_from, recipients=recipients)
+    except Exception as error:
+        click.echo(f"Not stored, try again later: {error}", err=True)
+        raise click.exceptions.Exit(75) from error
 
 
 @email.command("parse")
@@ -190,12 +297,18 @@ def _open_service() -> Iterator["Runtime"]:
     """Open the service's parts for one command; what goes wrong is told in one sentence."""
     from supportdesk.app import open_runtime
 
-    try:
+    with _told_in_one_sentence():
         runtime = open_runtime()
         try:
             yield runtime
         finally:
             runtime.database.close()
+
+
+@contextmanager
+def _told_in_one_sentence() -> Iterator[None]:
+    try:
+        yield
     except SupportdeskError as error:
         raise click.ClickException(str(error)) from error
 
@@ -231,6 +344,15 @@ def _show_import(report: "ImportReport", *, as_json: bool) -> None:
         click.echo("Everything is stored already; nothing to change.")
 
 
+def _show_reason(why: "WhyHere", sentences: list[str]) -> None:
+    click.echo(f"{why.decided_at:%Y-%m-%d %H:%M:%S} UTC  {why.rule}: {why.target}")
+    for sentence in sentences:
+        click.echo(f"  {sentence}")
+    if why.kept_for:
+        click.echo(f"  The desk stayed: {why.kept_for} was working on it.")
+    click.echo()
+
+
 def _print_object(values: dict[str, Any]) -> None:
     click.echo(json.dumps(values))
 
@@ -252,3 +374,7 @@ def _day_in_words(day: "Day") -> str:
         return f"{day.on:%Y-%m-%d}  {opens_at:%H:%M}-{closes_at:%H:%M}"
     reason = day.name_en or str(day.closed_because).replace("_", " ")
     return f"{day.on:%Y-%m-%d}  closed: {reason}"
+
+
+if __name__ == "__main__":
+    main()

@@ -97,12 +97,14 @@ class Settings:
     port: int = _setting(8080, _whole(1, 65535))
     public_url: str = _setting("", _public_url)  # "": http://host:port
     secret_key: str = _setting("", _optional_text)  # "": data_dir/secret.key, made once
+    web_processes: int = _setting(2, _whole(1, 64))
+    web_threads: int = _setting(8, _whole(1, 64))  # of each process
     session_idle_minutes: int = _setting(12 * 60, _whole(5, 30 * 24 * 60))
     session_hours: int = _setting(7 * 24, _whole(1, 90 * 24))
 
     door_host: str = _setting("127.0.0.1", _text)
     door_port: int = _setting(2525, _whole(0, 65535))  # 0: the door stays shut
-    door_protocol: str = _setting("lmtp", _one_of("lmtp", "smtp"))
+    door_protocol: Literal["lmtp", "smtp"] = _setting("lmtp", _one_of("lmtp", "smtp"))
     mail_max_mib: int = _setting(35, _whole(1, 500))
     authserv_id: str = _setting("", _optional_text)  # "": no Authentication-Results is trusted
     imap_poll_seconds: int = _setting(20, _whole(1, 3600))
@@ -113,6 +115,7 @@ class Settings:
     smtp_security: Literal["none", "starttls", "tls"] = _setting("none", _one_of("none", "starttls", "tls"))
     smtp_username: str = _setting("", _optional_text)
     smtp_password: str = _setting("", _optional_text)
+    mail_sandbox: bool = _setting(False, _yes_no)  # show what the sandbox relay took
     acknowledge: bool = _setting(True, _yes_no)
     acknowledge_per_address_a_day: int = _setting(10, _whole(0, 1000))
     acknowledge_per_hour: int = _setting(600, _whole(0, 100_000))
@@ -130,6 +133,11 @@ class Settings:
     def effective_database_url(self) -> str:
         """The database to open."""
         return self.database_url or f"sqlite:///{self.data_dir / 'supportdesk.sqlite3'}"
+
+    @property
+    def sandbox_folder(self) -> Path:
+        """Where the mail sandbox keeps what was sent to it."""
+        return self.data_dir / "sandbox"
 
     @property
     def mail_max_bytes(self) -> int:

@@ -591,7 +591,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_event")),
     )
     with op.batch_alter_table("event", schema=None) as batch_op:
-        batch_op.create_index("ix_event_ticket_id", ["ticket_id", "id"], unique=False)
         batch_op.create_index(
             "ix_event_escalated",
             ["ticket_id"],
@@ -599,6 +598,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("kind = 'escalated'"),
             sqlite_where=sa.text("kind = 'escalated'"),
         )
+        batch_op.create_index("ix_event_ticket_id", ["ticket_id", "id"], unique=False)
 
     op.create_table(
         "hand_over",
@@ -894,7 +894,7 @@ def upgrade() -> None:
             "ticket_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
         sa.Column(
-            "message_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+            "message_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
         ),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("rule", sa.String(length=10), nullable=False),
@@ -923,7 +923,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_decision_message_id"), ["message_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_decision_ticket_id"), ["ticket_id"], unique=False)
         batch_op.create_index(
             "ix_decision_of_tdms",
             ["ticket_id"],
@@ -931,6 +930,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("target = 'tdms'"),
             sqlite_where=sa.text("target = 'tdms'"),
         )
+        batch_op.create_index(batch_op.f("ix_decision_ticket_id"), ["ticket_id"], unique=False)
 
     op.create_table(
         "message_mailbox",
@@ -1059,12 +1059,12 @@ def downgrade() -> None:
     op.drop_table("outbox")
     op.drop_table("message_mailbox")
     with op.batch_alter_table("decision", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_decision_ticket_id"))
         batch_op.drop_index(
             "ix_decision_of_tdms",
             postgresql_where=sa.text("target = 'tdms'"),
             sqlite_where=sa.text("target = 'tdms'"),
         )
-        batch_op.drop_index(batch_op.f("ix_decision_ticket_id"))
         batch_op.drop_index(batch_op.f("ix_decision_message_id"))
 
     op.drop_table("decision")
@@ -1101,12 +1101,12 @@ def downgrade() -> None:
 
     op.drop_table("hand_over")
     with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.drop_index("ix_event_ticket_id")
         batch_op.drop_index(
             "ix_event_escalated",
             postgresql_where=sa.text("kind = 'escalated'"),
             sqlite_where=sa.text("kind = 'escalated'"),
         )
-        batch_op.drop_index("ix_event_ticket_id")
 
     op.drop_table("event")
     op.drop_table("deadline")

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from supportdesk.actions.history import record_event
+from supportdesk.actions.intake.decide_anew import decide_anew
 from supportdesk.actions.runtime import Runtime
 from supportdesk.actions.ticket_access import ticket_to_change
 from supportdesk.db.models import Contact, Membership, Organisation
@@ -61,3 +62,4 @@ def identify_sender(
             agent_id=viewer.agent_id,
             data={"contact": names[0], "organisation": names[1], "contact_id": contact_id},
         )
+        decide_anew(session, ticket, now=now)

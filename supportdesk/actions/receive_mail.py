@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email.addresses import normalise_address
+from supportdesk.channels.email.parse import readable_headers
 from supportdesk.channels.email.tokens import split_plus
 from supportdesk.db.bulk import table_of
 from supportdesk.db.models import Mailbox, Receipt, ReceiptState
@@ -35,6 +36,25 @@ def is_our_address(runtime: Runtime, address: str) -> bool:
     """Tell whether mail to `address`, plus part or not, is for one of our active mailboxes."""
     with runtime.database.read() as session:
         return bool(_mailboxes_of(session, [address]))
+
+
+def our_recipients(runtime: Runtime, raw: bytes) -> list[str]:
+    """Tell which of our mailboxes a mail without an envelope is for: those that its header names.
+
+    A mail that names none of them, as in a blind copy, goes to the first active mailbox.
+
+    Raises:
+        NotFound: there is no active mailbox at all.
+    """
+    headers = readable_headers(raw)
+    named = {normalise_address(split_plus(one.address).base) for one in (*headers.to, *headers.cc)}
+    with runtime.database.read() as session:
+        active = session.scalars(
+            sa.select(Mailbox.address).where(Mailbox.is_active).order_by(Mailbox.id)
+        ).all()
+    if not active:
+        raise NotFound("There is no active mailbox; an administrator has to add one.")
+    return [address for address in active if address in named] or [active[0]]
 
 
 def receive_mail(

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
@@ -41,15 +42,19 @@ LANES = (
     Lane((Kind.HAND_BACK, Kind.CLOSE, Kind.PRUNE), threads=1, batch=1, lease_seconds=300),
 )
 
+INTAKE_LANES = tuple(lane for lane in LANES if Kind.POLL in lane.kinds)
+"""What a process does that only takes requests in."""
+
 
 class Worker:
     """Does background work until it is stopped; what it holds then is finished first."""
 
-    def __init__(self, runtime: Runtime, parser: Parser) -> None:
+    def __init__(self, runtime: Runtime, parser: Parser, *, lanes: Sequence[Lane] = LANES) -> None:
+        self._lanes = [lane for lane in lanes for _ in range(lane.threads)]
         self._runtime = runtime
         self._parser = parser
         self._stopping = threading.Event()
-        self._news = [threading.Event() for lane in LANES for _ in range(lane.threads)]
+        self._news = [threading.Event() for _ in self._lanes]
         self._door_is_busy = threading.Event()
         self._threads: list[threading.Thread] = []
         self._scheduler = BackgroundScheduler(
@@ -61,8 +66,7 @@ class Worker:
 
     def start(self) -> None:
         """Start the lanes and the ticks."""
-        lanes = [lane for lane in LANES for _ in range(lane.threads)]
-        for lane, news in zip(lanes, self._news, strict=True):
+        for lane, news in zip(self._lanes, self._news, strict=True):
             thread = threading.Thread(
                 target=self._run, args=(lane, news), name=f"lane-{lane.kinds[0]}"
             )

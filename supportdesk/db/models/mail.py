@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -29,7 +29,9 @@ class Mailbox(Base):
 
     imap_host: Mapped[str | None]
     imap_port: Mapped[int] = mapped_column(default=993)
-    imap_security: Mapped[str] = mapped_column(sa.String(10), default="tls")
+    imap_security: Mapped[Literal["none", "starttls", "tls"]] = mapped_column(
+        sa.String(10), default="tls"
+    )
     imap_username: Mapped[str] = mapped_column(default="")
     imap_password: Mapped[str] = mapped_column(default="")
     imap_folder: Mapped[str] = mapped_column(default="INBOX")

@@ -158,7 +158,7 @@ class StoredDecision(Base):
 
     id: Mapped[Id]
     ticket_id: Mapped[int] = mapped_column(sa.ForeignKey("ticket.id"), index=True)
-    message_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"), index=True)
+    message_id: Mapped[int | None] = mapped_column(sa.ForeignKey("message.id"), index=True)
     decided_at: Mapped[datetime]
     rule: Mapped[str] = mapped_column(sa.String(10))
     target: Mapped[str] = mapped_column(sa.String(20))
