@@ -1,5 +1,6 @@
 """Setting up our mailboxes. Every change is written to the audit log; passwords never are."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -17,7 +18,7 @@ from supportdesk.errors import Conflict, InvalidInput, NotFound
 from supportdesk.routing.facts import TopicKind
 
 Security = Literal["tls", "starttls", "none"]
-SECURITY: tuple[Security, ...] = ("tls", "starttls", "none")
+SECURITY: Mapping[str, Security] = {"tls": "tls", "starttls": "starttls", "none": "none"}
 TOPICS = (TopicKind.TECHNICAL, TopicKind.BUSINESS)
 
 
@@ -34,7 +35,7 @@ class MailboxDetails:
     is_active: bool = True
     imap_host: str | None = None
     imap_port: int = 993
-    imap_security: Security = "tls"
+    imap_security: str = "tls"
     imap_username: str = ""
     imap_folder: str = "INBOX"
 
@@ -129,7 +130,7 @@ def apply_mailbox(session: Session, mailbox: Mailbox, details: MailboxDetails) -
     mailbox.is_active = details.is_active
     mailbox.imap_host = details.imap_host or None
     mailbox.imap_port = details.imap_port
-    mailbox.imap_security = details.imap_security
+    mailbox.imap_security = SECURITY[details.imap_security]
     mailbox.imap_username = details.imap_username
     mailbox.imap_folder = details.imap_folder or "INBOX"
     if _place(mailbox) != before:

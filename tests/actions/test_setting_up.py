@@ -281,7 +281,7 @@ def _progress(world: World, mailbox_id: int) -> tuple[int | None, int]:
         (MailboxDetails("no address"), "not an email address"),
         (MailboxDetails("a@example.com", imap_port=0), "port"),
         (MailboxDetails("a@example.com", imap_host="imap.test"), "user name"),
-        (MailboxDetails("a@example.com", imap_security="ssl"), "tls, starttls, none"),  # type: ignore[arg-type]
+        (MailboxDetails("a@example.com", imap_security="ssl"), "tls, starttls, none"),
         (MailboxDetails("a@example.com", topic=TopicKind.BLOCK), "technical or business"),
     ],
 )

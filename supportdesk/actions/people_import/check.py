@@ -62,7 +62,7 @@ def check_references(
     }
     for entry in entries:
         for column, kind, value in _references(entry):
-            if value is not None and value not in known[kind]:
+            if value and value not in known[kind]:
                 allowed = f"no such {kind} is in the file or stored; add it or correct the key"
                 yield Problem(entry.place, column, str(value), allowed)
     yield from _check_service(entries, stored)

@@ -87,7 +87,10 @@ def _lines(text: str, columns: Mapping[str, frozenset[str]]) -> Iterator[Row | P
     delimiter = max(";,\t", key=header_line.count)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     numbered = _numbered(lines)
-    _, header = next(numbered, (1, []))
+    try:
+        _, header = next(numbered, (1, []))
+    except csv.Error as error:
+        raise InvalidInput(f"The first line cannot be read as CSV: {error}.") from error
     names = [_column_name(cell) for cell in header]
     known = frozenset({"record"}).union(*columns.values())
     if "record" not in names:

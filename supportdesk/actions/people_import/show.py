@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from supportdesk.actions.people_import.file import Problem
@@ -39,7 +39,7 @@ def change_as_json(change: Change) -> dict[str, Any]:
         "action": "add" if change.before is None else "change",
         "fields": {
             name: {"before": _plain(before), "after": _plain(after)}
-            for name, (before, after) in change.differences.items()
+            for name, before, after in _differences(change)
         },
     }
 
@@ -62,9 +62,29 @@ def _change_in_words(change: Change) -> str:
         return f"+ {change.record} {key}" + (f" ({name})" if name else "")
     differences = "; ".join(
         f"{column} {_short(before)} → {_short(after)}"
-        for column, (before, after) in change.differences.items()
+        for column, before, after in _differences(change)
     )
     return f"~ {change.record} {key}: {differences}"
+
+
+def _differences(change: Change) -> Iterator[tuple[str, Any, Any]]:
+    """Give what changes as the file would have it: with last days, which are included."""
+    for name, (before, after) in change.differences.items():
+        match name:
+            case "valid_until":
+                yield "valid_to", _last_day(before), _last_day(after)
+            case "roles":
+                yield "roles", _last_days(before), _last_days(after)
+            case _:
+                yield name, before, after
+
+
+def _last_days(roles: Mapping[str, tuple[date, date | None]] | None) -> Mapping[str, Any]:
+    return {role: (begins, _last_day(until)) for role, (begins, until) in (roles or {}).items()}
+
+
+def _last_day(until: date | None) -> date | None:
+    return until - timedelta(days=1) if until else None
 
 
 def _short(value: Any) -> str:
@@ -72,7 +92,7 @@ def _short(value: Any) -> str:
     if plain in (None, "", [], {}):
         return "–"
     if isinstance(plain, list):
-        return " ".join(str(part) for part in plain)
+        return " ".join(_short(part) for part in plain)
     if isinstance(plain, dict):
         return ", ".join(f"{name} {_short(part)}" for name, part in plain.items())
     return str(plain)

@@ -77,7 +77,7 @@ def _rows(session: Session, query: sa.Select[*tuple[Any, ...]], *, keys: int = 1
     """Run a query whose first columns are the key."""
     result = session.execute(query)
     names = list(result.keys())[keys:]
-    return {tuple(row[:keys]): dict(zip(names, row[keys:], strict=True)) for row in result.tuples()}
+    return {tuple(row[:keys]): dict(zip(names, row[keys:], strict=True)) for row in result}
 
 
 def _contacts(session: Session) -> Rows:
@@ -197,6 +197,6 @@ def _absences(session: Session) -> Rows:
 def _grouped(session: Session, query: sa.Select[*tuple[Any, ...]]) -> dict[int, list[Any]]:
     """Collect under the first column the second, or all the others as a tuple."""
     found: dict[int, list[Any]] = defaultdict(list)
-    for first, *others in session.execute(query).tuples():
+    for first, *others in session.execute(query):
         found[first].append(others[0] if len(others) == 1 else tuple(others))
     return found
