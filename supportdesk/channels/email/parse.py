@@ -163,6 +163,7 @@ class _Body:
     pages: list[str] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
     has_page: bool = False
+    needs_text: bool = True
 
     def add(self, part: Part) -> None:
         """Take in a part of a mail in the order of its sender."""
@@ -184,11 +185,16 @@ class _Body:
 
     def _add_alternative(self, part: Part) -> None:
         """Keep both the plain and the rich version of the same words."""
-        plain, rich = _Body(), _Body()
-        for child in part.children:
-            leaves = {leaf.content_type for leaf in child.walk() if _is_body(leaf)}
-            (rich if "text/html" in leaves else plain).add(child)
-        self.texts += plain.texts if plain.joined_text() else rich.texts
+        sides = [(child, _has_page(child)) for child in part.children]
+        plain = _Body()
+        for child, has_page in sides:
+            if not has_page:
+                plain.add(child)
+        rich = _Body(needs_text=self.needs_text and not plain.joined_text())
+        for child, has_page in sides:
+            if has_page:
+                rich.add(child)
+        self.texts += rich.texts if rich.needs_text else plain.texts
         self.pages += rich.pages if rich.has_page else plain.pages
         self.has_page |= rich.has_page
         self.attachments += plain.attachments + rich.attachments
@@ -205,7 +211,7 @@ class _Body:
             return "", text_without_tags(source)
         page = sanitise(source)
         self.has_page = True
-        return page, text_of_html(page)
+        return page, text_of_html(page) if self.needs_text else ""
 
     def _attach(self, part: Part) -> None:
         content_type = part.content_type
@@ -224,6 +230,10 @@ class _Body:
 
     def joined_html(self) -> str:
         return "\n".join(page for page in self.pages if page) if self.has_page else ""
+
+
+def _has_page(part: Part) -> bool:
+    return any(leaf.content_type == "text/html" and _is_body(leaf) for leaf in part.walk())
 
 
 def _is_body(part: Part) -> bool:

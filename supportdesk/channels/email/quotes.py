@@ -39,13 +39,15 @@ ANSWERS_BELOW = (
 )
 RULE = re.compile(r"[_-]{8,}|>")
 MAX_LINE_CHARS = 500
+# Nobody writes more; what does is a log or an attack, and is shown whole.
+MAX_LINES = 20_000
 HEADER_BLOCK_LINES = 8
 
 
 def reply_text(text: str, subject: str = "") -> str:
     """Return what stands above the quoted history; the whole text when in doubt or forwarded."""
     whole = text.strip()
-    if FORWARD.match(subject):
+    if FORWARD.match(subject) or whole.count("\n") > MAX_LINES:
         return whole
     lines = [line.strip() for line in whole.split("\n")]
     start = _history_start(lines)

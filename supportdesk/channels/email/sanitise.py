@@ -103,8 +103,11 @@ ANY_TAG = re.compile(r"<[^<>]*>")
 
 def is_too_costly(source: str) -> bool:
     """Tell whether HTML would take the parser an unreasonable time."""
-    if source.count("&") > MAX_ENTITIES or source.count("<") > MAX_TAGS:
+    tags = source.count("<")
+    if source.count("&") > MAX_ENTITIES or tags > MAX_TAGS:
         return True
+    if tags <= MAX_NESTING:
+        return False
     open_tags: Counter[str] = Counter()
     depth = 0
     for tag in OPENING.finditer(source):
