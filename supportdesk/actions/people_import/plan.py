@@ -76,14 +76,15 @@ def compare(entries: Iterable[Entry], stored: Snapshot) -> Plan:
     """Find what has to be added and changed, in an order in which it can be written."""
     changes: list[Change] = []
     unchanged: Counter[str] = Counter()
+    assignments = _by_capacity(stored["assignment"])
     for entry in entries:
         before = stored[entry.record].get(entry.key)
         if before == entry.values:
             unchanged[entry.record] += 1
         else:
             changes.append(Change(entry.record, entry.key, entry.place, before, entry.values))
-        if entry.record == "assignment":
-            changes += _ended_by(entry, stored["assignment"])
+        if entry.record == "assignment" and before is None:
+            changes += _ended_by(entry, assignments.get(entry.key[:-1], {}))
     order = {record: number for number, record in enumerate(rec.KINDS)}
     return Plan(tuple(sorted(changes, key=lambda change: order[change.record])), unchanged)
 
@@ -219,14 +220,19 @@ def _latest(ends: Iterable[date | None]) -> date | None:
     return None if None in known else max(end for end in known if end is not None)
 
 
-def _ended_by(entry: Entry, stored: Mapping[Key, Values]) -> Iterator[Change]:
+def _by_capacity(assignments: Mapping[Key, Values]) -> Mapping[Key, Mapping[Key, Values]]:
+    """Group assignments by whom they serve in what capacity, whatever day they begin."""
+    grouped: dict[Key, dict[Key, Values]] = {}
+    for key, values in assignments.items():
+        grouped.setdefault(key[:-1], {})[key] = values
+    return grouped
+
+
+def _ended_by(entry: Entry, others: Mapping[Key, Values]) -> Iterator[Change]:
     """End the assignment that a new one takes over from; `check` refuses any other overlap."""
     begins = begins_on(entry.key)
-    if entry.key in stored:
-        return
-    for key, before in stored.items():
-        is_same = key[:-1] == entry.key[:-1]
-        if is_same and begins_on(key) < begins and overlaps(before["valid_until"], begins):
+    for key, before in others.items():
+        if begins_on(key) < begins and overlaps(before["valid_until"], begins):
             yield Change("assignment", key, entry.place, before, {**before, "valid_until": begins})
 
 
