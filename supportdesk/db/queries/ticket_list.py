@@ -153,7 +153,7 @@ def _decorated(session: Session, ids: sa.Select[int]) -> tuple[TicketRow, ...]:
 
 
 def count_view(viewer: Viewer, view: View) -> sa.ScalarSelect[int]:
-    """Count a view, as a part of a statement; above `MOST_COUNTED` it means "at least that many"."""
+    """Count a view, as a part of a statement; above `MOST_COUNTED` it means "at least that"."""
     some = sa.select(Ticket.id).where(*_conditions(viewer, view)).limit(MOST_COUNTED + 1).subquery()
     return sa.select(sa.func.count()).select_from(some).scalar_subquery()
 

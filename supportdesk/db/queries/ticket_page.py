@@ -311,6 +311,7 @@ def list_lines(session: Session, ticket_id: int) -> list[Line]:
             Agent.name,
             AuthorityCheck.override_reason,
         )
+        .select_from(RequestLine)
         .outerjoin(AuthorityCheck, AuthorityCheck.id == newest)
         .outerjoin(Agent, Agent.id == AuthorityCheck.overridden_by_id)
         .where(RequestLine.ticket_id == ticket_id)

@@ -1,0 +1,59 @@
+"""The web: parse a request, call one action or query, answer. `create_web` puts it together."""
+
+from flask import Flask
+
+from supportdesk.actions.runtime import Runtime
+from supportdesk.db.request_session import RequestDatabase
+from supportdesk.web.agents import agents
+from supportdesk.web.assets import YEAR_SECONDS, assets_of, version_of_assets
+from supportdesk.web.context import RUNTIME
+from supportdesk.web.customers import customers
+from supportdesk.web.doors import doors
+from supportdesk.web.errors import explain_errors
+from supportdesk.web.files import files
+from supportdesk.web.gate import guard
+from supportdesk.web.hand_overs import hand_overs
+from supportdesk.web.health import health
+from supportdesk.web.inbox import inbox
+from supportdesk.web.language import translate
+from supportdesk.web.mailboxes import mailboxes
+from supportdesk.web.preferences import preferences
+from supportdesk.web.quarantine import quarantine
+from supportdesk.web.security import secure
+from supportdesk.web.shell import furnish
+from supportdesk.web.tickets import tickets
+
+BLUEPRINTS = (
+    health,
+    doors,
+    preferences,
+    inbox,
+    tickets,
+    customers,
+    hand_overs,
+    quarantine,
+    files,
+    agents,
+    mailboxes,
+)
+
+
+def create_web(runtime: Runtime) -> Flask:
+    """Build the WSGI application on a running service's parts."""
+    # The address of our files holds a digest of them: they may be kept for ever, and modules
+    # that import each other by relative paths stay together.
+    version = version_of_assets()
+    app = Flask(__name__, static_url_path=f"/static/{version}")
+    app.extensions[RUNTIME] = runtime
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = YEAR_SECONDS
+    app.config["SQLALCHEMY_DATABASE_URI"] = str(runtime.database.engine.url)
+    RequestDatabase(runtime.database.engine).init_app(app)
+    secure(app, runtime)
+    guard(app)
+    translate(app, runtime.settings.language)
+    explain_errors(app)
+    furnish(app, icons_url=f"/icons/{version}.svg", bootstrap_url=f"/bootstrap/{version}.css")
+    app.register_blueprint(assets_of(version))
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    return app

@@ -1,0 +1,62 @@
+"""Whether the service lives, and whether it is ready for work."""
+
+import shutil
+import tempfile
+
+import sqlalchemy as sa
+from flask import Blueprint, jsonify
+from flask.typing import ResponseReturnValue
+
+from supportdesk.db.migrate import current_revision, head_revision
+from supportdesk.web.context import runtime
+from supportdesk.web.gate import for_everybody
+
+health = Blueprint("health", __name__)
+LEAST_FREE_PERCENT = 5
+
+
+@health.get("/healthz")
+@for_everybody
+def live() -> ResponseReturnValue:
+    """Tell that the process answers. The database is not asked: its hiccup must not restart us."""
+    return jsonify(status="ok")
+
+
+@health.get("/readyz")
+@for_everybody
+def ready() -> ResponseReturnValue:
+    """Tell whether requests can be served; 503 names what is wrong."""
+    checks = {"database": _database(), "data_dir": _data_dir(), "disk": _disk()}
+    problems = {name: problem for name, problem in checks.items() if problem}
+    if problems:
+        return jsonify(status="not ready", problems=problems), 503
+    return jsonify(status="ready")
+
+
+def _database() -> str:
+    try:
+        found = current_revision(runtime().database.engine)
+    except sa.exc.SQLAlchemyError as error:
+        return f"does not answer ({type(error).__name__})"
+    expected = head_revision()
+    if found != expected:
+        return f"is at revision {found or 'none'}, the code needs {expected}: run migrate"
+    return ""
+
+
+def _data_dir() -> str:
+    folder = runtime().settings.data_dir
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return f"cannot be written to: {error.strerror}"
+
+
+def _disk() -> str:
+    try:
+        usage = shutil.disk_usage(runtime().settings.data_dir)
+    except OSError as error:
+        return f"cannot be measured: {error.strerror}"
+    free = usage.free * 100 / usage.total
+    return "" if free > LEAST_FREE_PERCENT else f"has only {free:.1f} % free"
