@@ -24,6 +24,7 @@ class PostgresqlServer:
 
     folder: Path
     programs: Path
+    options: str = _UNSAFE_BUT_FAST
 
     def url(self, database: str) -> str:
         """Give the address that `SUPPORTDESK_DATABASE_URL` takes."""
@@ -31,7 +32,7 @@ class PostgresqlServer:
 
     def start(self) -> None:
         """Start and return when connections are accepted."""
-        options = f"-c listen_addresses='' -k {self.folder} {_UNSAFE_BUT_FAST}"
+        options = f"-c listen_addresses='' -k {self.folder} {self.options}"
         self._run("pg_ctl", "start", "--wait", f"--log={self.folder}/log", f"--options={options}")
 
     def stop(self, mode: str = "fast") -> None:
@@ -80,7 +81,7 @@ def postgresql() -> Iterator[PostgresqlServer]:
     with tempfile.TemporaryDirectory(prefix="supportdesk-pg-") as folder:
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres", "postgres")
-        server = PostgresqlServer(Path(folder), _newest_programs())
+        server = PostgresqlServer(Path(folder), newest_programs())
         server.initialise()
         server.start()
         try:
@@ -108,7 +109,8 @@ def postgresql_url(postgresql: PostgresqlServer, postgresql_template: str) -> It
     postgresql.drop_database(name)
 
 
-def _newest_programs() -> Path:
+def newest_programs() -> Path:
+    """Give the folder of the newest PostgreSQL's programs on this machine."""
     debian = sorted(
         Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3])
     )

@@ -1,0 +1,132 @@
+"""Databases of any size on SQLite or PostgreSQL, both with durable commits.
+
+What was filled once is kept in `bench-data/` and copied for every measurement.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import psycopg
+
+from bench import centre, dataset, load
+from supportdesk.db.engine import open_engine
+from supportdesk.db.migrate import upgrade
+from tests.servers.postgresql import PostgresqlServer, newest_programs
+
+DATA = Path(__file__).parent.parent / "bench-data"
+
+_DURABLE = "-c fsync=on -c full_page_writes=on -c synchronous_commit=on"
+
+
+class Databases(Protocol):
+    """Whatever gives fresh copies of filled databases."""
+
+    name: str
+
+    @contextmanager
+    def copy(self, tickets: int) -> Iterator[str]:
+        """Give the address of a copy with so many tickets, deleted afterwards."""
+
+
+class SqliteDatabases:
+    """SQLite files."""
+
+    name = "SQLite"
+
+    @contextmanager
+    def copy(self, tickets: int) -> Iterator[str]:
+        """Give the address of a copy with so many tickets, deleted afterwards."""
+        template = DATA / f"{_template(tickets)}.sqlite3"
+        if not template.exists():
+            unfinished = template.with_suffix(".unfinished")
+            unfinished.unlink(missing_ok=True)
+            _fill(f"sqlite:///{unfinished}", tickets)
+            unfinished.rename(template)
+        folder = DATA / f"sqlite-{os.getpid()}"
+        folder.mkdir()
+        try:
+            file = shutil.copyfile(template, folder / "copy.sqlite3")
+            _write_out()
+            yield f"sqlite:///{file}"
+        finally:
+            shutil.rmtree(folder)
+
+
+class PostgresqlDatabases:
+    """Databases of a server of our own, with PostgreSQL's settings as they are after its setup."""
+
+    name = "PostgreSQL"
+
+    def __init__(self, server: PostgresqlServer) -> None:
+        self._server = server
+
+    @contextmanager
+    def copy(self, tickets: int) -> Iterator[str]:
+        """Give the address of a copy with so many tickets, deleted afterwards."""
+        template = _template(tickets)
+        if not self._execute(f"SELECT 1 FROM pg_database WHERE datname = '{template}'"):  # noqa: S608
+            unfinished = self._server.create_database()
+            _fill(self._server.url(unfinished), tickets)
+            self._execute(f"ALTER DATABASE {unfinished} RENAME TO {template}")
+        copy = self._server.create_database(f"{template} STRATEGY file_copy")
+        try:
+            self._execute("CHECKPOINT")
+            _write_out()
+            yield self._server.url(copy)
+        finally:
+            self._server.drop_database(copy)
+
+    def _execute(self, statement: str) -> list[tuple[object, ...]]:
+        address = self._server.url("postgres").replace("+psycopg", "")
+        with psycopg.connect(address, autocommit=True) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def open_databases(kind: str) -> Iterator[Databases]:
+    """Give the databases of a kind, sqlite or postgresql; a server runs as long as needed."""
+    DATA.mkdir(exist_ok=True)
+    if kind == "sqlite":
+        yield SqliteDatabases()
+        return
+    folder = DATA / "postgresql"
+    is_new = not folder.exists()
+    folder.mkdir(exist_ok=True)
+    server = PostgresqlServer(folder, newest_programs(), _DURABLE)
+    if is_new:
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres", "postgres")
+        server.initialise()
+    server.start()
+    try:
+        yield PostgresqlDatabases(server)
+    finally:
+        server.stop()
+
+
+def _fill(url: str, tickets: int) -> None:
+    engine = open_engine(url)
+    upgrade(engine)
+    dataset.fill(engine, tickets)
+    engine.dispose()
+
+
+def _template(tickets: int) -> str:
+    """Give a name that changes whenever the schema or the way of filling changes."""
+    sources = [Path(str(one.__file__)) for one in (centre, dataset, load)]
+    versions = Path(__file__).parent.parent / "migrations" / "versions"
+    digest = hashlib.sha256()
+    for source in [*sources, *sorted(versions.glob("*.py"))]:
+        digest.update(source.read_bytes())
+    return f"tickets_{tickets}_{digest.hexdigest()[:12]}"
+
+
+def _write_out() -> None:
+    """Have the copy on the disk before anything is measured, not meanwhile."""
+    os.sync()
