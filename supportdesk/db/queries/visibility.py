@@ -30,7 +30,7 @@ def visible_tickets(viewer: Viewer) -> Condition:
         return sa.true()
     ways: list[Condition] = []
     if Desk.TDMS in viewer.desks:
-        ways += [_of_tdms(viewer, Ticket), _of_customers_of_tdms(viewer)]
+        ways += [*_of_tdms(viewer, Ticket), _of_customers_of_tdms(viewer)]
     if viewer.is_account_manager:
         ways.append(_of_organisations(_managed_organisations(viewer)))
     return sa.or_(sa.false(), *ways)
@@ -41,7 +41,7 @@ def writable_tickets(viewer: Viewer) -> Condition:
     if viewer.sees_all_tickets:
         return sa.true()
     if Desk.TDMS in viewer.desks:
-        return _of_tdms(viewer, Ticket)
+        return sa.or_(*_of_tdms(viewer, Ticket))
     return sa.false()
 
 
@@ -55,8 +55,8 @@ def may_write(session: Session, viewer: Viewer, ticket_id: int) -> bool:
     return found is not None
 
 
-def _of_tdms(viewer: Viewer, ticket: Any) -> Condition:
-    """Tickets at the TDMS desk, once there, or handled by the viewer."""
+def _of_tdms(viewer: Viewer, ticket: Any) -> tuple[Condition, ...]:
+    """Give the ways in which a ticket is theirs: there now, once there, handled by the viewer."""
     # Literals, not parameters: only with them the partial indices are used.
     decided = sa.select(StoredDecision.ticket_id).where(
         StoredDecision.target == sa.literal_column(f"'{Target.TDMS}'")
@@ -64,7 +64,7 @@ def _of_tdms(viewer: Viewer, ticket: Any) -> Condition:
     escalated = sa.select(Event.ticket_id).where(
         Event.kind == sa.literal_column(f"'{EventKind.ESCALATED}'")
     )
-    return sa.or_(
+    return (
         ticket.desk == Desk.TDMS,
         # Never NULL, so that the condition may be negated.
         sa.and_(ticket.handler_id.is_not(None), ticket.handler_id == viewer.agent_id),
@@ -75,13 +75,15 @@ def _of_tdms(viewer: Viewer, ticket: Any) -> Condition:
 
 def _of_customers_of_tdms(viewer: Viewer) -> Condition:
     other = aliased(Ticket)
-    organisations = sa.select(other.organisation_id).where(
-        other.organisation_id.is_not(None), _of_tdms(viewer, other)
-    )
-    return _of_organisations(organisations)
+    # A query for each way: with OR the database would look at every ticket there is.
+    organisations = [
+        sa.select(other.organisation_id).where(other.organisation_id.is_not(None), way)
+        for way in _of_tdms(viewer, other)
+    ]
+    return _of_organisations(sa.union_all(*organisations))
 
 
-def _of_organisations(organisations: sa.Select[int | None] | sa.Select[int]) -> Condition:
+def _of_organisations(organisations: sa.SelectBase) -> Condition:
     return sa.and_(Ticket.organisation_id.is_not(None), Ticket.organisation_id.in_(organisations))
 
 
