@@ -4,6 +4,7 @@ The attempt is written down before the relay is asked, so that a crash in betwee
 been delivered"; the answer is written down straight after it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,7 +15,7 @@ from supportdesk.actions.history import record_event
 from supportdesk.actions.keys import THREADS, instance_id, key_for
 from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email.compose import compose
-from supportdesk.channels.email.smtp import Relay, Sent, send
+from supportdesk.channels.email.smtp import Refusal, Relay, Sent, send
 from supportdesk.channels.email.tokens import reply_address
 from supportdesk.db.models import (
     Author,
@@ -24,7 +25,7 @@ from supportdesk.db.models import (
     StoredAttachment,
     Ticket,
 )
-from supportdesk.db.work import Claim, finish, postpone
+from supportdesk.db.work import Claim, ensure_ours, finish, postpone
 from supportdesk.errors import ChannelError, InvalidInput, NotFound
 from supportdesk.messages import Address, Attachment, OutboundMessage
 from supportdesk.tickets import EventKind, State
@@ -49,11 +50,10 @@ def send_mail(runtime: Runtime, claim: Claim) -> None:
         LeaseLost: another worker took the mail over; it is the one that goes on.
     """
     outbox_id = claim.payload["outbox_id"]
-    if not _begin(runtime, outbox_id):
-        _finish_only(runtime, claim)
+    if not _begin(runtime, claim, outbox_id):
         return
     try:
-        prepared = _prepare(runtime, outbox_id)
+        prepared = _prepare(runtime, claim, outbox_id)
         raw = compose(prepared.message, instance_id=instance_id(runtime.secret_key))
         sent = send(_relay(runtime), prepared.envelope_from, prepared.recipients, raw)
     except ChannelError as error:
@@ -67,11 +67,13 @@ def send_mail(runtime: Runtime, claim: Claim) -> None:
         _sent(runtime, claim, outbox_id, sent)
 
 
-def _begin(runtime: Runtime, outbox_id: int) -> bool:
+def _begin(runtime: Runtime, claim: Claim, outbox_id: int) -> bool:
     """Write the attempt down; False when the mail is not to be sent any more."""
     with runtime.database.write() as session:
+        ensure_ours(session, claim)  # a mail cannot be taken back
         mail = session.get(OutboxMail, outbox_id)
         if mail is None or mail.state in {OutboxState.SENT, OutboxState.FAILED}:
+            finish(session, [claim], now=runtime.clock())
             return False
         mail.state = OutboxState.SENDING
         mail.send_started_at = runtime.clock()
@@ -79,17 +81,13 @@ def _begin(runtime: Runtime, outbox_id: int) -> bool:
     return True
 
 
-def _prepare(runtime: Runtime, outbox_id: int) -> _Prepared:
+def _prepare(runtime: Runtime, claim: Claim, outbox_id: int) -> _Prepared:
     with runtime.database.read() as session:
-        mail, message = (
-            session.execute(
-                sa.select(OutboxMail, Message)
-                .join(Message, Message.id == OutboxMail.message_id)
-                .where(OutboxMail.id == outbox_id)
-            )
-            .one()
-            .tuple()
-        )
+        mail, message = session.execute(
+            sa.select(OutboxMail, Message)
+            .join(Message, Message.id == OutboxMail.message_id)
+            .where(OutboxMail.id == outbox_id)
+        ).one()
         attachments = _attachments(session, runtime, message.id)
     key = key_for(runtime.secret_key, THREADS)
     sender = Address(message.sender_name, message.sender_address)
@@ -98,7 +96,7 @@ def _prepare(runtime: Runtime, outbox_id: int) -> _Prepared:
         outbox_id=mail.id,
         ticket_id=message.ticket_id,
         envelope_from=mail.envelope_from,
-        recipients=tuple(mail.recipients),
+        recipients=tuple(claim.payload.get("left", mail.recipients)),
         message=OutboundMessage(
             message_id=message.rfc_message_id or "",
             sender=sender,
@@ -141,13 +139,27 @@ def _relay(runtime: Runtime) -> Relay:
 
 
 def _sent(runtime: Runtime, claim: Claim, outbox_id: int, sent: Sent) -> None:
+    """Write down that the relay took the mail; whom it refused for now gets it later."""
     now = runtime.clock()
-    refused = "; ".join(f"{one.address}: {one.code} {one.text}" for one in sent.refused)
+    later = [one for one in sent.refused if not one.permanent and not claim.is_last_attempt]
+    never = [one for one in sent.refused if one not in later]
     with runtime.database.write() as session:
         mail = session.get_one(OutboxMail, outbox_id)
-        mail.state, mail.sent_at = OutboxState.SENT, now
-        mail.problem = refused or None
+        mail.problem = _words(sent.refused) or None
         ticket_id = _ticket_of(session, mail)
+        if never:
+            _reopen(session, ticket_id, mail, _words(never), now=now)
+        if later:
+            mail.state = OutboxState.QUEUED
+            postpone(
+                session,
+                claim,
+                until=now + timedelta(seconds=delay_seconds(claim.attempts)),
+                problem=_words(later),
+                payload={**claim.payload, "left": [one.address for one in later]},
+            )
+            return
+        mail.state, mail.sent_at = OutboxState.SENT, now
         record_event(
             session,
             EventKind.SENT,
@@ -155,9 +167,11 @@ def _sent(runtime: Runtime, claim: Claim, outbox_id: int, sent: Sent) -> None:
             at=now,
             data={"message_id": mail.message_id},
         )
-        if refused:
-            _reopen(session, ticket_id, mail, refused, now=now)
         finish(session, [claim], now=now)
+
+
+def _words(refused: Sequence[Refusal]) -> str:
+    return "; ".join(f"{one.address}: {one.code} {one.text}" for one in refused)
 
 
 def _try_later(runtime: Runtime, claim: Claim, outbox_id: int, error: ChannelError) -> None:
@@ -201,7 +215,7 @@ def _reopen(
     )
     if session.get_one(Message, mail.message_id).author is Author.SYSTEM:
         return
-    ticket = session.get_one(Ticket, ticket_id)
+    ticket = session.get_one(Ticket, ticket_id, with_for_update=True)
     if ticket.state is not State.CLOSED:
         ticket.state = State.OPEN
         ticket.resolved_at = None
@@ -214,7 +228,3 @@ def _reopen(
 def _ticket_of(session: Session, mail: OutboxMail) -> int:
     return session.get_one(Message, mail.message_id).ticket_id
 
-
-def _finish_only(runtime: Runtime, claim: Claim) -> None:
-    with runtime.database.write() as session:
-        finish(session, [claim], now=runtime.clock())

@@ -79,16 +79,21 @@ class Worker:
     def mail_came(self) -> None:
         """Hear that a mail was kept just now: route it, and leave room for more."""
         self._door_is_busy.set()
-        self.wake()
+        self._wake(Kind.ROUTE)
 
     def wake(self) -> None:
         """Have every lane look for work at once."""
         for news in self._news:
             news.set()
 
+    def _wake(self, kind: Kind) -> None:
+        for lane, news in zip(self._lanes, self._news, strict=True):
+            if kind in lane.kinds:
+                news.set()
+
     def stop(self) -> None:
         """Stop claiming, finish what is being done, and return."""
-        self._scheduler.shutdown(wait=False)
+        self._scheduler.shutdown()
         self._stopping.set()
         self.wake()
         for thread in self._threads:
@@ -130,7 +135,7 @@ class Worker:
             return False
         handle(self._runtime, self._parser, claims)
         if Kind.ROUTE in lane.kinds:
-            self.wake()  # routing queues acknowledgements
+            self._wake(Kind.SEND)  # routing queues acknowledgements
             self._step_back()
         return True
 
@@ -141,12 +146,18 @@ class Worker:
 
 
 def work_off(runtime: Runtime, parser: Parser) -> int:
-    """Do all work that is due now, in this thread; give how many pieces that were."""
+    """Do all work that is due now and what it leads to, in this thread; give how much it was."""
     finished = 0
-    for lane in LANES:
-        while claims := claim_work(
-            runtime, lane.kinds, limit=lane.batch, lease_seconds=lane.lease_seconds
-        ):
-            handle(runtime, parser, claims)
-            finished += len(claims)
+    while done := sum(_work_off(runtime, parser, lane) for lane in LANES):
+        finished += done
+    return finished
+
+
+def _work_off(runtime: Runtime, parser: Parser, lane: Lane) -> int:
+    finished = 0
+    while claims := claim_work(
+        runtime, lane.kinds, limit=lane.batch, lease_seconds=lane.lease_seconds
+    ):
+        handle(runtime, parser, claims)
+        finished += len(claims)
     return finished
