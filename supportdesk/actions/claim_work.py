@@ -1,17 +1,14 @@
 """Taking work: a look whether there is any, and only then a transaction that writes."""
 
 from collections.abc import Collection
-from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
-from supportdesk.actions.intake.route_mail import quarantine
 from supportdesk.actions.runtime import Runtime
-from supportdesk.actions.send_mail import mail_failed
+from supportdesk.actions.settle_work import show_given_up
 from supportdesk.db import work
 from supportdesk.db.models import Work, WorkState
-from supportdesk.db.work import Buried, Claim, Kind
+from supportdesk.db.work import Claim, Kind
 
 
 def claim_work(
@@ -29,16 +26,5 @@ def claim_work(
         return []
     with runtime.database.write() as session:
         for buried in work.bury_exhausted(session, kinds, now=now):
-            _show(session, buried, now)
+            show_given_up(session, buried.kind, buried.payload, buried.problem, now=now)
         return work.claim(session, kinds, now=now, limit=limit, lease_seconds=lease_seconds)
-
-
-def _show(session: Session, buried: Buried, now: datetime) -> None:
-    """Bring work that nobody will do any more before people's eyes."""
-    match buried.kind:
-        case Kind.ROUTE:
-            quarantine(session, buried.payload["receipt_id"], buried.problem)
-        case Kind.SEND:
-            mail_failed(session, buried.payload["outbox_id"], buried.problem, now=now)
-        case Kind.POLL | Kind.HAND_BACK | Kind.CLOSE | Kind.PRUNE:
-            pass  # comes again by itself in the next slot

@@ -22,6 +22,7 @@ def close_resolved(runtime: Runtime) -> int:
             .where(Ticket.state == State.RESOLVED, Ticket.resolved_at <= before)
             .order_by(Ticket.resolved_at)
             .limit(_AT_ONCE)
+            .with_for_update(skip_locked=True)  # somebody is reopening it just now
         ).all()
         for ticket in tickets:
             ticket.state = State.CLOSED

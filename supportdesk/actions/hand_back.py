@@ -1,5 +1,6 @@
 """Giving the night's work to the consultants when their desk opens, and what happened in it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -10,13 +11,14 @@ from sqlalchemy.orm import Session
 from supportdesk.actions.history import record_event
 from supportdesk.actions.intake.filing import who_is_working
 from supportdesk.actions.runtime import Runtime
-from supportdesk.db.models import Agent, Author, HandOver, Message, Organisation, Ticket
+from supportdesk.db.models import Agent, Event, HandOver, Organisation, Ticket
 from supportdesk.db.queries.service import (
     NOBODY,
     find_assigned,
     load_agents,
     load_calendar,
 )
+from supportdesk.messages import Automatic
 from supportdesk.routing import facts
 from supportdesk.routing.calendar import local_date
 from supportdesk.tickets import ACTIVE_STATES, Desk, EventKind
@@ -49,7 +51,8 @@ def hand_back(runtime: Runtime) -> int:
             .outerjoin(Organisation, Organisation.id == Ticket.organisation_id)
             .where(*_due_conditions(now))
             .order_by(HandOver.due_at, HandOver.id)
-            .limit(_AT_ONCE)
+            # What somebody is changing just now is for the next minute.
+            .with_for_update(of=[HandOver, Ticket], skip_locked=True)
         ).all()
         agents = load_agents(session, now)
         assigned = find_assigned(
@@ -59,6 +62,8 @@ def hand_back(runtime: Runtime) -> int:
         )
         handed = 0
         for row in due:
+            if handed == _AT_ONCE:
+                break  # those whom nobody can take do not count, so they hold up nobody
             serving = assigned.get(row.Ticket.organisation_id, NOBODY)
             there = facts.resolve_consultant(row.HandOver.owner_id, serving.deputy_id, agents, now)
             recipient = recipient_of(there)
@@ -116,17 +121,23 @@ def _give(
 
 
 def _summary(session: Session, hand_over: HandOver, ticket: Ticket) -> dict[str, Any]:
-    """Count what was written since, and name who wrote it for us."""
-    written = session.execute(
-        sa.select(Message.author, Message.is_internal, Agent.name)
-        .outerjoin(Agent, Agent.id == Message.agent_id)
-        .where(Message.ticket_id == ticket.id, Message.created_at >= hand_over.created_at)
-        .order_by(Message.id)
+    """Count what people wrote since, and name who of us did something.
+
+    The history says when we heard of a mail; the mail itself says when it was sent, before that.
+    """
+    happened = session.execute(
+        sa.select(Event.kind, Event.data, Agent.name)
+        .outerjoin(Agent, Agent.id == Event.agent_id)
+        .where(Event.ticket_id == ticket.id, Event.at >= hand_over.created_at)
+        .order_by(Event.id)
     ).all()
+    kinds = Counter(
+        row.kind for row in happened if row.data.get("automatic", Automatic.NO) == Automatic.NO
+    )
     return {
-        "received": sum(row.author is Author.CUSTOMER for row in written),
-        "replies": sum(row.author is Author.AGENT and not row.is_internal for row in written),
-        "notes": sum(row.is_internal for row in written),
-        "agents": list(dict.fromkeys(row.name for row in written if row.name)),
+        "received": kinds[EventKind.MESSAGE_RECEIVED],
+        "replies": kinds[EventKind.REPLIED],
+        "notes": kinds[EventKind.NOTE_ADDED],
+        "agents": list(dict.fromkeys(row.name for row in happened if row.name)),
         "state": ticket.state,
     }

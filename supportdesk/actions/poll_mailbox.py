@@ -9,7 +9,7 @@ from supportdesk.actions.receive_mail import Fetched, imap_identity, receive_fet
 from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email.imap import Account, Cursor, FetchedMail, Polled, poll
 from supportdesk.db.models import Mailbox, Receipt
-from supportdesk.errors import ChannelError, NotFound
+from supportdesk.errors import ChannelError, NotFound, SettingsError
 from supportdesk.messages import Channel
 
 
@@ -18,9 +18,11 @@ def poll_mailbox(runtime: Runtime, mailbox_id: int) -> Polled:
 
     Raises:
         ChannelError: the mailbox cannot be reached or opened; the reason is kept with it.
+        SettingsError: its password was sealed with another secret key; that is kept as well.
+        NotFound: it is not polled (any more).
     """
-    account, cursor = _where(runtime, mailbox_id)
     try:
+        account, cursor = _where(runtime, mailbox_id)
         polled = poll(
             account,
             cursor,
@@ -29,7 +31,7 @@ def poll_mailbox(runtime: Runtime, mailbox_id: int) -> Polled:
             store=lambda mail: receive_fetched(runtime, _fetched(mailbox_id, mail)),
             now=runtime.clock(),
         )
-    except ChannelError as error:
+    except (ChannelError, SettingsError) as error:
         _remember_failure(runtime, mailbox_id, str(error))
         raise
     _remember(runtime, mailbox_id, polled)

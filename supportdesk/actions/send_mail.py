@@ -227,4 +227,3 @@ def _reopen(
 
 def _ticket_of(session: Session, mail: OutboxMail) -> int:
     return session.get_one(Message, mail.message_id).ticket_id
-

@@ -23,6 +23,7 @@ class BlobStore:
         key = hashlib.sha256(content).hexdigest()
         path = self._path(key)
         if path.exists():
+            _flush_folder(path.parent)  # whoever is writing it just now may not be that far yet
             return key
         _make_folder(path.parent)
         aside = path.with_name(f".{key}.{secrets.token_hex(4)}")
@@ -57,7 +58,8 @@ class BlobStore:
 
 def _make_folder(folder: Path) -> None:
     if not folder.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
         _flush_folder(folder.parent)
 
 

@@ -126,13 +126,23 @@ def claim(
     limit: int,
     lease_seconds: int,
 ) -> list[Claim]:
-    """Take up to `limit` due pieces of work, the longest due first."""
-    due = (
+    """Take up to `limit` due pieces of work, the longest due first; give them by id.
+
+    Work that somebody began before and did not finish is taken alone: if it is what kills its
+    workers, the work beside it does not lose its attempts with it.
+    """
+    waiting = (
         sa.select(_work.c.id)
         .where(_work.c.state == WorkState.READY, _work.c.visible_at <= now)
         .where(_work.c.kind.in_(kinds))
         .order_by(_work.c.visible_at, _work.c.id)
-        .limit(limit)
+    )
+    begun_before = session.scalar(waiting.with_only_columns(_work.c.attempts > 0).limit(1))
+    if begun_before is None:
+        return []
+    due = (
+        waiting.where((_work.c.attempts > 0) == begun_before)
+        .limit(1 if begun_before else limit)
         .with_for_update(skip_locked=True)
         .cte("due")
         .prefix_with("MATERIALIZED", dialect="postgresql")
@@ -182,9 +192,26 @@ def finish(session: Session, claims: Sequence[Claim], *, now: datetime) -> None:
     _update_ours(session, claims, {"state": WorkState.DONE, "finished_at": now, "lease": None})
 
 
-def postpone(session: Session, one: Claim, *, until: datetime, problem: str) -> None:
-    """Give claimed work back, to be due again at `until`."""
-    _update_ours(session, [one], {"visible_at": until, "lease": None, "problem": problem})
+def ensure_ours(session: Session, one: Claim) -> None:
+    """Refuse to begin what somebody else has taken over, where beginning cannot be undone.
+
+    Raises:
+        LeaseLost: the work is no longer ours.
+    """
+    _update_ours(session, [one], {"lease": one.lease})
+
+
+def postpone(
+    session: Session,
+    one: Claim,
+    *,
+    until: datetime,
+    problem: str,
+    payload: dict[str, Any] | None = None,
+) -> None:
+    """Give claimed work back, to be due again at `until`; a `payload` says what is left to do."""
+    values = {"visible_at": until, "lease": None, "problem": problem}
+    _update_ours(session, [one], values if payload is None else values | {"payload": payload})
 
 
 def bury(session: Session, one: Claim, *, problem: str, now: datetime) -> None:
@@ -198,9 +225,22 @@ def revive(session: Session, work_id: int, *, now: datetime) -> bool:
     revived = session.execute(
         sa.update(_work)
         .where(_work.c.id == work_id, _work.c.state == WorkState.DEAD)
-        .values(state=WorkState.READY, visible_at=now, attempts=0, finished_at=None)
+        .values(state=WorkState.READY, visible_at=now, attempts=0, finished_at=None, problem=None)
     )
     return cast(sa.CursorResult[Any], revived).rowcount == 1
+
+
+def is_asked_for(session: Session, name: str) -> bool:
+    """Tell whether work whose dedupe key is `name` and a slot waits or is being done."""
+    return (
+        session.scalar(
+            sa.select(_work.c.id)
+            .where(_work.c.state == WorkState.READY)
+            .where(_work.c.dedupe_key.startswith(f"{name}:", autoescape=True))
+            .limit(1)
+        )
+        is not None
+    )
 
 
 def insert_or_ignore(session: Session, table: sa.Table) -> sa.Insert:

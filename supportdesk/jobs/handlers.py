@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 
+from supportdesk.actions.ask_for_work import ask_for_work
 from supportdesk.actions.close_resolved import close_resolved
 from supportdesk.actions.hand_back import hand_back
 from supportdesk.actions.intake.route_mail import Parser, route_mail
@@ -54,8 +55,7 @@ def _do(runtime: Runtime, claim: Claim) -> None:
         case Kind.SEND:
             send_mail(runtime, claim)
         case Kind.POLL:
-            poll_mailbox(runtime, claim.payload["mailbox_id"])
-            work_done(runtime, claim)
+            _poll(runtime, claim)
         case Kind.HAND_BACK:
             hand_back(runtime)
             work_done(runtime, claim)
@@ -67,6 +67,28 @@ def _do(runtime: Runtime, claim: Claim) -> None:
             work_done(runtime, claim)
         case Kind.ROUTE:
             raise AssertionError("Routing is done in batches.")
+
+
+def _poll(runtime: Runtime, claim: Claim) -> None:
+    """Poll, and ask for more of it at once when there is more; what failed stands with the mailbox.
+
+    A mailbox that cannot be read comes again in the next slot anyway.
+    """
+    mailbox_id = claim.payload["mailbox_id"]
+    has_more = False
+    try:
+        has_more = poll_mailbox(runtime, mailbox_id).has_more
+    except SupportdeskError as error:
+        log.warning("%s", error)
+    work_done(runtime, claim)
+    if has_more:
+        ask_for_work(
+            runtime,
+            Kind.POLL,
+            claim.payload,
+            name=f"poll:{mailbox_id}",
+            slot=f"after-{claim.id}",
+        )
 
 
 def _failed(runtime: Runtime, claim: Claim, error: Exception) -> None:
@@ -86,3 +108,6 @@ def _failed(runtime: Runtime, claim: Claim, error: Exception) -> None:
         work_failed(runtime, claim, problem)
     except LeaseLost as lost:
         log.warning("%s", lost)
+    except Exception:
+        # No database, perhaps. The lease runs out, and then somebody tries again.
+        log.exception("Could not write down that %s work %d failed.", claim.kind, claim.id)

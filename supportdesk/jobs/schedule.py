@@ -1,6 +1,7 @@
 """The table of scheduled jobs. A tick only asks for work; what is due is read from the data.
 
-Each request carries the slot it is for, so that ticks of several workers ask for one piece of work.
+Each request carries the slot it is for, so that ticks of several workers ask for one piece of work;
+while that is not done, nobody asks for the next.
 """
 
 from collections.abc import Callable
@@ -36,10 +37,14 @@ def jobs(runtime: Runtime) -> tuple[Job, ...]:
 
 def poll_all(runtime: Runtime, seconds: int) -> None:
     """Ask for a poll of each mailbox in this slot."""
+    slot = _slot(runtime.clock(), seconds)
     for mailbox_id in polled_mailboxes(runtime):
-        slot = _slot(runtime.clock(), seconds)
         ask_for_work(
-            runtime, Kind.POLL, {"mailbox_id": mailbox_id}, slot=f"poll:{mailbox_id}:{slot}"
+            runtime,
+            Kind.POLL,
+            {"mailbox_id": mailbox_id},
+            name=f"poll:{mailbox_id}",
+            slot=slot,
         )
 
 
@@ -51,8 +56,8 @@ def hand_back_if_due(runtime: Runtime) -> None:
 
 def every(runtime: Runtime, kind: Kind, seconds: int) -> None:
     """Ask for a piece of work once in each slot of so many seconds."""
-    ask_for_work(runtime, kind, {}, slot=f"{kind}:{_slot(runtime.clock(), seconds)}")
+    ask_for_work(runtime, kind, {}, name=kind, slot=_slot(runtime.clock(), seconds))
 
 
-def _slot(now: datetime, seconds: int) -> int:
-    return int(now.timestamp()) // seconds
+def _slot(now: datetime, seconds: int) -> str:
+    return str(int(now.timestamp()) // seconds)

@@ -8,11 +8,10 @@ from sqlalchemy.orm import Session
 
 from supportdesk.actions.history import record_event
 from supportdesk.actions.intake.filing import desk_of
-from supportdesk.db.bulk import table_of
-from supportdesk.db.models import Author, HandOver, Message, StoredDecision, Ticket
+from supportdesk.actions.intake.hand_overs import note_hand_overs
+from supportdesk.db.models import Author, Message, StoredDecision, Ticket
 from supportdesk.db.queries.senders import Identity, find_identity
 from supportdesk.db.queries.service import NOBODY, find_assigned, load_agents, load_calendar
-from supportdesk.db.work import insert_or_ignore
 from supportdesk.errors import NotFound
 from supportdesk.routing import facts
 from supportdesk.routing.calendar import BusinessCalendar, local_date
@@ -119,8 +118,8 @@ def _hand_over(
     if ticket.owner_id is None or decision.target is Target.CONSULTANT:
         return
     now = decision.decided_at
-    session.execute(
-        insert_or_ignore(session, table_of(HandOver)),
+    note_hand_overs(
+        session,
         [
             {
                 "ticket_id": ticket.id,

@@ -11,10 +11,12 @@ from supportdesk.actions.intake.scene import Arrival, Scene, gather
 from supportdesk.actions.intake.write import write_duplicates, write_filings
 from supportdesk.actions.keys import THREADS, instance_id, key_for
 from supportdesk.actions.runtime import Runtime
+from supportdesk.channels.email.tokens import read_address
 from supportdesk.db.models import Receipt, ReceiptState
 from supportdesk.db.work import Claim, finish
 from supportdesk.errors import NotFound, Unreadable
 from supportdesk.messages import Automatic, InboundMessage
+from supportdesk.routing.subjects import ticket_in_subject
 
 
 class Parser(Protocol):
@@ -39,7 +41,7 @@ def route_mail(runtime: Runtime, claims: Sequence[Claim], parser: Parser) -> Non
     with runtime.database.write() as session:
         for receipt_id, problem in unreadable:
             quarantine(session, receipt_id, problem)
-        for wave in _waves(understood):
+        for wave in _waves(understood, key):
             scene = gather(session, wave, now=now, key=key)
             _file(session, runtime, wave, scene)
         finish(session, claims, now=now)
@@ -104,22 +106,32 @@ def _understand(
     return arrivals, unreadable
 
 
-def _waves(arrivals: Sequence[Arrival]) -> Iterator[list[Arrival]]:
-    """Split a batch so that no mail stands in one wave with one it repeats or answers."""
+def _waves(arrivals: Sequence[Arrival], key: bytes) -> Iterator[list[Arrival]]:
+    """Split a batch so that no two mails of one wave repeat each other or continue one ticket."""
     wave: list[Arrival] = []
     seen: set[str] = set()
     for arrival in arrivals:
-        message = arrival.message
-        refers_to = {message.message_id, message.in_reply_to, *message.references}
-        if not arrival.message.message_id:
-            refers_to.add(message.content_hash)
-        if wave and not seen.isdisjoint(filter(None, refers_to)):
+        names = set(_names(arrival, key))
+        if not seen.isdisjoint(names):
             yield wave
             wave, seen = [], set()
         wave.append(arrival)
-        seen.add(message.message_id or message.content_hash)
+        seen |= names
     if wave:
         yield wave
+
+
+def _names(arrival: Arrival, key: bytes) -> Iterator[str]:
+    """Give all that tells which mail this is and which ticket it may be about."""
+    message = arrival.message
+    yield message.message_id or message.content_hash
+    yield from filter(None, (message.in_reply_to, message.bounced_message_id))
+    yield from message.references
+    written = [one.address for one in (*message.to, *message.cc)]
+    tickets = [read_address(address, key) for address in (*arrival.envelope_to, *written)]
+    for ticket_id in (*tickets, ticket_in_subject(message.subject)):
+        if ticket_id is not None:
+            yield f"#{ticket_id}"
 
 
 def _file(session: Session, runtime: Runtime, wave: Sequence[Arrival], scene: Scene) -> None:

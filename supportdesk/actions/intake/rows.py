@@ -152,7 +152,7 @@ def hand_over_row(filing: Filing, ticket_id: int, scene: Scene) -> dict[str, Any
         return None
     thread = filing.place.thread
     owner = (thread.owner_id if thread else None) or owner_id(filing, scene)
-    if owner is None or filing.decision.target is Target.CONSULTANT:
+    if owner in {None, filing.kept_for_id} or filing.decision.target is Target.CONSULTANT:
         return None
     return {
         "ticket_id": ticket_id,

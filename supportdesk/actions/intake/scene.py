@@ -1,6 +1,6 @@
 """What the database knows that matters for a batch of arrivals, gathered in a few queries."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from supportdesk.channels.email.addresses import normalise_address
 from supportdesk.channels.email.tokens import read_address, read_message_id
-from supportdesk.db.models import Mailbox
+from supportdesk.db.models import Mailbox, Ticket
 from supportdesk.db.queries.pool import load_pool
 from supportdesk.db.queries.senders import Identity, find_identities
 from supportdesk.db.queries.service import Assigned, find_assigned, load_agents, load_calendar
@@ -77,7 +77,9 @@ def gather(session: Session, arrivals: Sequence[Arrival], *, now: datetime, key:
     """Gather what there is to know about `arrivals` at `now`; `key` signs thread tokens."""
     today = local_date(now)
     candidates = _candidates(session, arrivals, key)
-    threads = find_threads(session, {ticket for found in candidates.values() for ticket in found})
+    named = {ticket for found in candidates.values() for ticket in found}
+    _lock(session, named)
+    threads = find_threads(session, named)
     identities = find_identities(session, {one.sender for one in arrivals if one.sender}, today)
     return Scene(
         now=now,
@@ -91,6 +93,17 @@ def gather(session: Session, arrivals: Sequence[Arrival], *, now: datetime, key:
         identities=identities,
         assigned=find_assigned(session, _organisations(identities, threads), today),
     )
+
+
+def _lock(session: Session, ticket_ids: Collection[int]) -> None:
+    """Keep others from changing tickets that are about to be continued; in one order for all."""
+    if ticket_ids:
+        session.execute(
+            sa.select(Ticket.id)
+            .where(Ticket.id.in_(ticket_ids))
+            .order_by(Ticket.id)
+            .with_for_update()
+        )
 
 
 def _organisations(

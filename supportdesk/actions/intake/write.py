@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from supportdesk.actions.acknowledge import acknowledge
 from supportdesk.actions.intake.filing import Filing
+from supportdesk.actions.intake.hand_overs import note_hand_overs
 from supportdesk.actions.intake.rows import (
     deadline_rows,
     decision_row,
@@ -29,7 +30,6 @@ from supportdesk.db.bulk import insert_all, insert_returning_ids, table_of
 from supportdesk.db.models import (
     Deadline,
     Event,
-    HandOver,
     Message,
     MessageMailbox,
     Receipt,
@@ -94,7 +94,14 @@ def write_filings(
     insert_all(session, Deadline, deadlines)
     insert_all(session, RequestLine, lines)
     insert_all(session, Event, events)
-    _hand_over(session, filings, tickets, scene)
+    note_hand_overs(
+        session,
+        [
+            row
+            for one, ticket, _ in placed
+            if (row := hand_over_row(one, ticket, scene)) is not None
+        ],
+    )
     _mark_processed(session, [(one.arrival.receipt_id, message) for one, _, message in placed])
     acknowledge(session, runtime, [(one, ticket) for one, ticket, _ in placed], scene)
 
@@ -173,19 +180,6 @@ def _write_attachments(
             for attachment in one.arrival.message.attachments
         ],
     )
-
-
-def _hand_over(
-    session: Session, filings: Sequence[Filing], tickets: Sequence[int], scene: Scene
-) -> None:
-    rows = [
-        row
-        for one, ticket in zip(filings, tickets, strict=True)
-        if (row := hand_over_row(one, ticket, scene)) is not None
-    ]
-    if rows:
-        # A ticket has one open hand-over; more work of the same night joins it.
-        session.execute(insert_or_ignore(session, table_of(HandOver)), rows)
 
 
 def _mark_processed(session: Session, done: Sequence[tuple[int, int]]) -> None:
