@@ -1,5 +1,6 @@
 """Settings: where they come from, and what is said about one that cannot be used."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -161,3 +162,9 @@ def test_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
 def test_table_of_bad_values_covers_every_setting_that_can_be_bad() -> None:
     free_text = {"secret_key", "authserv_id", "smtp_username", "smtp_password"}
     assert {name for name, _, _ in BAD_VALUES} == set(Settings.__slots__) - free_text
+
+
+def test_every_setting_is_documented() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    missing = [item.name for item in fields(Settings) if f"`{item.name}`" not in page]
+    assert missing == []
