@@ -1,0 +1,301 @@
+"""The work table keeps its word: who gets what, for how long, and what a late worker may not do."""
+
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from datetime import datetime, timedelta
+from multiprocessing import get_context
+from threading import Barrier
+
+import pytest
+import sqlalchemy as sa
+
+from supportdesk.db import work
+from supportdesk.db.database import Database
+from supportdesk.db.engine import open_engine
+from supportdesk.db.models import Mailbox, Work, WorkState
+from supportdesk.db.work import CUT_SHORT, Buried, Claim, Kind, LeaseLost
+from tests.factories import NOON, make_mailbox
+
+LEASE = 60
+LEASE_OVER = NOON + timedelta(seconds=LEASE)
+
+
+def ask(
+    database: Database,
+    *numbers: int,
+    kind: Kind = Kind.ROUTE,
+    due: datetime = NOON,
+    attempts: int = 3,
+    key: str | None = None,
+) -> None:
+    with database.write() as session:
+        for number in numbers:
+            work.enqueue(
+                session,
+                kind,
+                {"n": number},
+                now=NOON,
+                run_at=due,
+                max_attempts=attempts,
+                dedupe_key=key,
+            )
+
+
+def take(
+    database: Database,
+    *,
+    at: datetime = NOON,
+    limit: int = 20,
+    kinds: Sequence[Kind] = (Kind.ROUTE,),
+) -> list[Claim]:
+    with database.write() as session:
+        return work.claim(session, kinds, now=at, limit=limit, lease_seconds=LEASE)
+
+
+def take_one(database: Database, *, at: datetime = NOON) -> Claim:
+    (claim,) = take(database, at=at, limit=1)
+    return claim
+
+
+def bury_exhausted(database: Database, *, at: datetime) -> list[Buried]:
+    with database.write() as session:
+        return work.bury_exhausted(session, list(Kind), now=at)
+
+
+def numbers(claims: Sequence[Claim]) -> list[int]:
+    return [claim.payload["n"] for claim in claims]
+
+
+def stored(database: Database) -> list[Work]:
+    with database.read() as session:
+        return list(session.scalars(sa.select(Work).order_by(Work.id)))
+
+
+def test_what_is_due_longest_is_taken_first(database: Database) -> None:
+    ask(database, 1, due=NOON - timedelta(minutes=1))
+    ask(database, 2, due=NOON - timedelta(minutes=3))
+    ask(database, 3, due=NOON - timedelta(minutes=2))
+    taken = [numbers(take(database, limit=1)) for _ in range(3)]
+    assert taken == [[2], [3], [1]]
+
+
+def test_work_of_one_instant_is_taken_in_the_order_it_was_asked_for(database: Database) -> None:
+    ask(database, *range(5))
+    assert numbers(take(database, limit=3)) == [0, 1, 2]
+    assert numbers(take(database, limit=3)) == [3, 4]
+
+
+def test_nothing_is_taken_before_it_is_due_nor_of_another_kind(database: Database) -> None:
+    ask(database, 1, due=NOON + timedelta(seconds=1))
+    ask(database, 2, kind=Kind.SEND)
+    assert take(database) == []
+    assert numbers(take(database, at=NOON + timedelta(seconds=1))) == [1]
+    assert numbers(take(database, kinds=[Kind.SEND, Kind.POLL])) == [2]
+
+
+def test_held_work_is_hidden_until_its_lease_ends(database: Database) -> None:
+    ask(database, 1)
+    first = take_one(database)
+    assert take(database, at=LEASE_OVER - timedelta(microseconds=1)) == []
+    again = take_one(database, at=LEASE_OVER)
+    assert (again.id, again.attempts) == (first.id, 2)
+    assert again.lease != first.lease
+
+
+def test_every_claim_counts_as_an_attempt_even_when_nothing_came_of_it(database: Database) -> None:
+    ask(database, 1, attempts=2)
+    first = take_one(database)
+    assert (first.attempts, first.is_last_attempt) == (1, False)
+    again = take_one(database, at=LEASE_OVER)
+    assert (again.attempts, again.is_last_attempt) == (2, True)
+
+
+def test_work_whose_every_attempt_was_cut_short_is_buried_and_told(database: Database) -> None:
+    ask(database, 1, attempts=1)
+    take_one(database)
+    assert bury_exhausted(database, at=LEASE_OVER - timedelta(seconds=1)) == []
+    assert bury_exhausted(database, at=LEASE_OVER) == [Buried(Kind.ROUTE, {"n": 1}, CUT_SHORT)]
+    assert bury_exhausted(database, at=LEASE_OVER) == []
+    assert take(database, at=LEASE_OVER) == []
+    assert [one.state for one in stored(database)] == [WorkState.DEAD]
+
+
+def test_finished_work_never_comes_back(database: Database) -> None:
+    ask(database, 1)
+    claim = take_one(database)
+    with database.write() as session:
+        work.finish(session, [claim], now=NOON)
+    assert take(database, at=NOON + timedelta(days=1)) == []
+
+
+def test_a_worker_that_slept_past_its_lease_cannot_finish_and_its_effects_roll_back(
+    database: Database,
+) -> None:
+    ask(database, 1)
+    sleeper = take_one(database)
+    successor = take_one(database, at=LEASE_OVER)
+
+    def do(claim: Claim, address: str) -> None:
+        with database.write() as session:
+            make_mailbox(session, address)
+            work.finish(session, [claim], now=LEASE_OVER)
+
+    with pytest.raises(LeaseLost, match="ran out"):
+        do(sleeper, "sleeper@example.com")
+    do(successor, "successor@example.com")
+    with pytest.raises(LeaseLost):
+        do(sleeper, "sleeper@example.com")
+    with database.read() as session:
+        assert session.scalars(sa.select(Mailbox.address)).all() == ["successor@example.com"]
+
+
+def test_of_a_batch_all_must_still_be_ours(database: Database) -> None:
+    ask(database, 1, 2)
+    batch = take(database)
+    with database.write() as session:
+        work.finish(session, batch[:1], now=NOON)
+    with pytest.raises(LeaseLost), database.write() as session:
+        work.finish(session, batch, now=NOON)
+    assert [one.state for one in stored(database)] == [WorkState.DONE, WorkState.READY]
+
+
+def test_a_worker_whose_lease_is_gone_can_neither_begin_postpone_nor_bury(
+    database: Database,
+) -> None:
+    ask(database, 1)
+    late = take_one(database)
+    holder = take_one(database, at=LEASE_OVER)
+    with pytest.raises(LeaseLost), database.write() as session:
+        work.ensure_ours(session, late)
+    with pytest.raises(LeaseLost), database.write() as session:
+        work.postpone(session, late, until=NOON, problem="late")
+    with pytest.raises(LeaseLost), database.write() as session:
+        work.bury(session, late, problem="late", now=NOON)
+    with database.write() as session:
+        work.ensure_ours(session, holder)
+        work.finish(session, [holder], now=NOON)
+
+
+def test_postponed_work_is_due_again_at_its_time_with_what_is_left(database: Database) -> None:
+    ask(database, 1)
+    later = NOON + timedelta(minutes=5)
+    with database.write() as session:
+        claims = work.claim(session, [Kind.ROUTE], now=NOON, limit=1, lease_seconds=LEASE)
+        work.postpone(session, claims[0], until=later, problem="full", payload={"n": 2})
+    assert take(database, at=later - timedelta(seconds=1)) == []
+    assert numbers(take(database, at=later)) == [2]
+
+
+def test_work_begun_before_is_taken_alone_so_that_it_can_kill_nobody_elses(
+    database: Database,
+) -> None:
+    ask(database, 1, 2, 3)
+    assert numbers(take(database)) == [1, 2, 3]  # and the worker is killed
+    ask(database, 4, 5, due=LEASE_OVER)
+    batches = [numbers(take(database, at=LEASE_OVER)) for _ in range(5)]
+    assert batches == [[1], [2], [3], [4, 5], []]
+
+
+def test_a_dedupe_key_is_used_once_and_for_ever(database: Database) -> None:
+    for _ in range(2):
+        ask(database, 1, key="close:5")
+    assert numbers(take(database)) == [1]
+    ask(database, 2, key="close:5")
+    assert take(database) == []
+
+
+def test_of_several_keys_asked_for_at_once_only_the_new_ones_count(database: Database) -> None:
+    ask(database, 1, key="a:1")
+    with database.write() as session:
+        work.enqueue_many(
+            session,
+            Kind.ROUTE,
+            [{"n": 10}, {"n": 11}, {"n": 12}],
+            now=NOON,
+            max_attempts=1,
+            dedupe_keys=["a:1", "a:2", None],
+        )
+    assert numbers(take(database)) == [1, 11, 12]
+
+
+def test_work_counts_as_asked_for_until_it_is_finished(database: Database) -> None:
+    ask(database, 1, key="poll:1_:5")
+
+    def is_asked_for(name: str) -> bool:
+        with database.read() as session:
+            return work.is_asked_for(session, name)
+
+    assert is_asked_for("poll:1_")
+    assert not is_asked_for("poll:1")
+    assert not is_asked_for("poll:__")  # a name is no pattern
+    claim = take_one(database)
+    assert is_asked_for("poll:1_")
+    with database.write() as session:
+        work.finish(session, [claim], now=NOON)
+    assert not is_asked_for("poll:1_")
+
+
+def test_dead_work_that_a_person_revives_has_all_its_attempts_again(database: Database) -> None:
+    ask(database, 1, attempts=1)
+    claim = take_one(database)
+    with database.write() as session:
+        work.bury(session, claim, problem="broken", now=NOON)
+    with database.write() as session:
+        assert work.revive(session, claim.id, now=LEASE_OVER)
+        assert not work.revive(session, claim.id, now=LEASE_OVER)  # it is not dead any more
+        assert not work.revive(session, claim.id + 1, now=LEASE_OVER)
+    again = take_one(database, at=LEASE_OVER)
+    assert (again.attempts, again.is_last_attempt) == (1, True)
+    assert [one.problem for one in stored(database)] == [None]
+
+
+PIECES, CLAIMERS = 120, 4
+
+
+def claim_all(url: str) -> list[int]:
+    """Claim and finish, in small batches, until nothing is left."""
+    database = Database(open_engine(url))
+    done: list[int] = []
+    while claims := take(database, limit=7):
+        with database.write() as session:
+            work.finish(session, claims, now=NOON)
+        done += numbers(claims)
+    database.close()
+    return done
+
+
+def claimed_by_all(pool: Executor, url: str) -> Counter[int]:
+    with pool:
+        shares = list(pool.map(claim_all, [url] * CLAIMERS))
+    return Counter(number for share in shares for number in share)
+
+
+def test_claimers_in_threads_never_get_the_same_work(database: Database, database_url: str) -> None:
+    ask(database, *range(PIECES))
+    claimed = claimed_by_all(ThreadPoolExecutor(CLAIMERS), database_url)
+    assert claimed == Counter(range(PIECES))
+    assert {(one.state, one.attempts) for one in stored(database)} == {(WorkState.DONE, 1)}
+
+
+def test_claimers_in_processes_never_get_the_same_work(
+    database: Database, database_url: str
+) -> None:
+    ask(database, *range(PIECES))
+    processes = ProcessPoolExecutor(CLAIMERS, mp_context=get_context("spawn"))
+    assert claimed_by_all(processes, database_url) == Counter(range(PIECES))
+
+
+def test_two_who_ask_for_one_slot_at_the_same_moment_get_one_piece_of_work(
+    database: Database,
+) -> None:
+    together = Barrier(2)
+
+    def ask_together(slot: int) -> None:
+        together.wait()
+        ask(database, slot, key=f"close:{slot}")
+
+    with ThreadPoolExecutor(2) as pool:
+        for slot in range(20):
+            list(pool.map(ask_together, [slot] * 2))
+    assert numbers(take(database, limit=100)) == list(range(20))
