@@ -8,6 +8,8 @@ import pytest
 from supportdesk.errors import SettingsError
 from supportdesk.settings import Settings, load_settings
 
+ROOT = Path(__file__).parents[1]
+
 BAD_VALUES = [
     ("data_dir", " ", "must not be empty"),
     ("database_url", "mysql://desk", "sqlite:/// or postgresql+psycopg://"),
@@ -22,6 +24,8 @@ BAD_VALUES = [
     ("public_url", "desk.example.org", "https://desk.example.org"),
     ("public_url", "ftp://desk.example.org", "https://desk.example.org"),
     ("public_url", "https://", "https://desk.example.org"),
+    ("web_processes", "0", "from 1 to 64"),
+    ("web_threads", "65", "from 1 to 64"),
     ("session_idle_minutes", "4", "from 5 to 43200"),
     ("session_hours", "0", "from 1 to 2160"),
     ("door_host", "", "must not be empty"),
@@ -33,6 +37,7 @@ BAD_VALUES = [
     ("smtp_host", "", "must not be empty"),
     ("smtp_port", "0", "from 1 to 65535"),
     ("smtp_security", "ssl", "one of: none, starttls, tls"),
+    ("mail_sandbox", "maybe", "true or false"),
     ("acknowledge", "maybe", "true or false"),
     ("acknowledge_per_address_a_day", "1001", "from 0 to 1000"),
     ("acknowledge_per_hour", "-1", "from 0 to 100000"),
