@@ -23,7 +23,7 @@ from supportdesk.db.blobs import BlobStore
 from supportdesk.db.database import Database
 from supportdesk.db.engine import open_engine
 from supportdesk.db.migrate import current_revision, head_revision, upgrade
-from supportdesk.demo import demo_log_ins, is_empty, load_demo
+from supportdesk.demo import AUTHSERV_ID, demo_log_ins, is_empty, load_demo
 from supportdesk.errors import SettingsError
 from supportdesk.jobs.supervisor import supervise
 from supportdesk.jobs.worker import INTAKE_LANES, LANES, Worker
@@ -98,6 +98,7 @@ def run_all(*, demo: bool, say: Callable[[str], None]) -> None:
     with ExitStack() as parts:
         if demo:
             environ["SUPPORTDESK_MAIL_SANDBOX"] = "true"
+            environ["SUPPORTDESK_AUTHSERV_ID"] = settings.authserv_id or AUTHSERV_ID
             parts.enter_context(sandbox(settings))
         runtime = open_runtime(settings)
         try:

@@ -87,6 +87,19 @@ def run(*, demo: bool) -> None:
         run_all(demo=demo, say=click.echo)
 
 
+@main.command("demo-mail")
+@click.option(
+    "--count", type=click.IntRange(1, 200), default=8, show_default=True, help="How many to send."
+)
+def demo_mail(*, count: int) -> None:
+    """Send the demo's mails through the door of the running service and watch them routed."""
+    from supportdesk.demo.send import open_door, send_fresh
+    from supportdesk.settings import load_settings
+
+    with _told_in_one_sentence(), open_door(load_settings()) as door, _open_service() as runtime:
+        send_fresh(runtime, door, count, say=click.echo)
+
+
 @main.command()
 def web() -> None:
     """Serve the web pages."""
