@@ -16,7 +16,7 @@ from supportdesk.routing.authority_words import explain
 from supportdesk.routing.sentences import render_trace
 from supportdesk.tickets import EventKind
 from supportdesk.web import words
-from supportdesk.web.language import language
+from supportdesk.web.language import language, translated
 from supportdesk.web.words import activity_word, word
 
 
@@ -111,7 +111,7 @@ def _name(entry: Entry) -> str:
 
 def _sentence(item: Happening) -> str:
     told = words.EVENTS.get(item.kind)
-    return str(told) % _Values(item) if told else item.kind.replace("_", " ")
+    return translated(told) % _Values(item) if told else item.kind.replace("_", " ")
 
 
 class _Values(dict[str, Any]):
@@ -144,8 +144,7 @@ class _Values(dict[str, Any]):
             case EventKind.TOPIC_CHANGED:
                 return word(words.TOPICS, value)
             case EventKind.PRIORITY_CHANGED:
-                found = words.PRIORITIES.get(value)
-                return str(found) if found is not None else str(value)
+                return word(words.PRIORITIES, value)
             case _:
                 return str(value)
 

@@ -5,8 +5,6 @@ from http import HTTPStatus
 
 import sqlalchemy.exc
 from flask import Flask, Response, make_response, render_template, request
-from flask_babel import LazyString
-from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
@@ -19,6 +17,8 @@ from supportdesk.errors import (
     NotFound,
     SupportdeskError,
 )
+from supportdesk.web.language import later as _l
+from supportdesk.web.language import translated
 from supportdesk.web.shell import render_page
 
 STATUSES: tuple[tuple[type[SupportdeskError], HTTPStatus], ...] = (
@@ -33,7 +33,7 @@ RETRY_SECONDS = 5
 
 _log = logging.getLogger(__name__)
 
-_TITLES: dict[int, LazyString] = {
+_TITLES: dict[int, str] = {
     400: _l("The form is too old"),
     403: _l("This is not for your account"),
     404: _l("There is nothing here"),
@@ -45,7 +45,7 @@ _TITLES: dict[int, LazyString] = {
     500: _l("Something broke on our side"),
     503: _l("The service is busy"),
 }
-_ADVICE: dict[int, LazyString] = {
+_ADVICE: dict[int, str] = {
     400: _l("Go back, load the page again and repeat what you did. Nothing was changed."),
     403: _l("Ask an administrator if you need it. Nothing was changed."),
     404: _l("Check the number or the address. It may also be somebody else's."),
@@ -112,7 +112,12 @@ def _unforeseen(error: Exception) -> Response:
 
 def _page(code: int, detail: str = "", *, is_bare: bool = False) -> Response:
     """Build the page; a bare one asks the database for nothing."""
-    values = {"code": int(code), "title": _TITLES[int(code)], "advice": _ADVICE[int(code)]}
+    number = int(code)
+    values = {
+        "code": number,
+        "title": translated(_TITLES[number]),
+        "advice": translated(_ADVICE[number]),
+    }
     if is_bare:
         return make_response(render_template("error_bare.html", **values), code)
     return make_response(render_page("error.html", detail=detail, **values), code)

@@ -11,7 +11,7 @@ from pathlib import Path
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
-from flask import Flask, request
+from flask import Flask, g, request
 from flask_babel import Babel, Domain, get_locale
 
 from supportdesk.web.context import logged_in, runtime
@@ -48,13 +48,32 @@ def catalogue(language: str) -> NullTranslations:
 def translate(app: Flask, default: str) -> None:
     """Give the templates of `app` their languages; `default` is for visitors."""
     _Translator(app, default_locale=default, locale_selector=choose_language)
+    # The way of Flask-Babel asks six objects for every text, and a page has a hundred texts.
+    app.jinja_env.install_gettext_callables(translated, _translated_count, newstyle=True)  # type: ignore[attr-defined]
     for name in LANGUAGES:
         catalogue(name)  # compiled at start rather than by the first reader
 
 
 def language() -> str:
     """Give the language of the present request."""
-    return str(get_locale() or "cs")
+    if "language" not in g:
+        g.language = str(get_locale() or "cs")
+    chosen: str = g.language
+    return chosen
+
+
+def later(text: str) -> str:
+    """Mark a text for the translators; `translated` gives it in the reader's language."""
+    return text
+
+
+def translated(text: str) -> str:
+    """Give a text of the catalogue in the reader's language."""
+    return catalogue(language()).gettext(text)
+
+
+def _translated_count(one: str, many: str, count: int) -> str:
+    return catalogue(language()).ngettext(one, many, count)
 
 
 def choose_language() -> str:

@@ -44,7 +44,7 @@ def menu_for(viewer: Viewer) -> tuple[MenuEntry, ...]:
     entries: list[MenuEntry] = []
     if viewer.sees_content:
         views = views_of(viewer)
-        counts = count_menu(reading(), viewer, views)
+        counts = count_menu(reading(), viewer)
         entries = [_entry_of_view(view, counts.get(view, 0)) for view in views]
         if viewer.works_on_tickets:
             entries += [

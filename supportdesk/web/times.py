@@ -1,6 +1,7 @@
 """Instants in words, in the operator's zone: short in lists, whole where it matters."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -16,6 +17,7 @@ _DAYS = {
 }
 
 
+@lru_cache(maxsize=4096)
 def local(instant: datetime) -> datetime:
     """Give the instant on the operator's wall clock."""
     return instant.astimezone(UTC).astimezone(ZONE)

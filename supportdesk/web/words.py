@@ -1,11 +1,7 @@
 """Our codes in words for people, and the icons that go with them."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any
-
-from flask_babel import LazyString
-from flask_babel import lazy_gettext as _l
 
 from supportdesk.db.models import DeadlineKind, LineState, OutboxState, Right, Service
 from supportdesk.db.queries.ticket_list import View
@@ -15,9 +11,10 @@ from supportdesk.routing.authority_words import ACTIVITIES, ROLES
 from supportdesk.routing.facts import AgentStatus, TopicKind
 from supportdesk.routing.phrases import Text
 from supportdesk.tickets import Desk, EventKind, State
-from supportdesk.web.language import language
+from supportdesk.web.language import language, translated
+from supportdesk.web.language import later as _l
 
-Words = dict[str, LazyString]
+Words = dict[str, str]
 
 VIEWS: Words = {
     View.MINE: _l("My tickets"),
@@ -110,13 +107,6 @@ LINE_STATES: Words = {
     LineState.REFUSED: _l("Refused"),
     LineState.DISMISSED: _l("Dismissed"),
 }
-OUTCOMES: Words = {
-    "allowed": _l("Allowed"),
-    "needs_level": _l("Needs a surer identity"),
-    "needs_approval": _l("Needs approval by another role"),
-    "information_only": _l("Information only"),
-    "refused": _l("Not allowed"),
-}
 CIRCUMSTANCES: Words = {
     Circumstance.OWN: _l("It is the asker's own number or request"),
     Circumstance.OWN_AREA: _l("It is within the asker's area"),
@@ -153,15 +143,14 @@ AUTHORITIES: Words = {
     "central": _l("Central authority"),
     "delegating": _l("Delegating authority"),
 }
-PRIORITIES: dict[int, LazyString] = {
-    1: _l("Urgent"),
-    2: _l("High"),
-    3: _l("Normal"),
-    4: _l("Low"),
+PRIORITIES: Words = {
+    "1": _l("Urgent"),
+    "2": _l("High"),
+    "3": _l("Normal"),
+    "4": _l("Low"),
 }
 # What happened, told with the values of the event; messages and notes are shown as themselves.
 EVENTS: Words = {
-    EventKind.ACKNOWLEDGED: _l("The customer was told that we have the request."),
     EventKind.ASSIGNED: _l("%(agent)s assigned it to %(target)s."),
     EventKind.ESCALATED: _l("%(agent)s escalated it to TDMS: %(reason)s"),
     EventKind.RETURNED: _l("%(agent)s returned it from TDMS to %(target)s: %(reason)s"),
@@ -200,9 +189,9 @@ def phrase(phrases: Mapping[Any, Text], code: str) -> str:
     return told[:1].upper() + told[1:]
 
 
-def word(words: Words, code: str | StrEnum | None) -> str:
+def word(words: Words, code: object) -> str:
     """Give the words for a code, or the code itself when it is from a newer version."""
     if code is None:
         return ""
     found = words.get(str(code))
-    return str(found) if found is not None else str(code)
+    return translated(found) if found is not None else str(code)

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache, lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -21,12 +23,15 @@ from supportdesk.db.models import (
     Service,
     Ticket,
 )
-from supportdesk.db.queries.ticket_list import Cursor, TicketPage, page_of
+from supportdesk.db.queries.prepared import MOST_VIEWERS, fetch
+from supportdesk.db.queries.ticket_list import Cursor, TicketPage, page_of, page_statement
 from supportdesk.db.queries.validity import valid_on
 from supportdesk.db.queries.viewers import Viewer
 from supportdesk.db.queries.visibility import visible_tickets
 from supportdesk.messages import Channel
 from supportdesk.tickets import State
+
+MOST_EARLIER = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,53 +102,75 @@ def find_servants(
     session: Session, organisation_id: int, contract_id: int | None, today: date
 ) -> Mapping[Service, str]:
     """Name who serves the organisation today; its own assignment beats that of its contract."""
-    rows = session.execute(
+    rows = fetch(
+        session,
+        _servants(),
+        organisation_id=organisation_id,
+        contract_id=contract_id,
+        today=today,
+    )
+    return {row.service: row.name for row in rows}  # the last one of a service counts
+
+
+@cache
+def _servants() -> sa.Select[Any]:
+    return (
         sa.select(Assignment.service, Agent.name)
         .join(Agent, Agent.id == Assignment.agent_id)
         .where(
             sa.or_(
-                Assignment.organisation_id == organisation_id,
-                Assignment.contract_id == contract_id,
+                Assignment.organisation_id == sa.bindparam("organisation_id"),
+                Assignment.contract_id == sa.bindparam("contract_id"),
             )
         )
-        .where(valid_on(Assignment, today))
+        .where(_in_force(Assignment))
         .order_by(Assignment.organisation_id.is_not(None), Assignment.valid_from, Assignment.id)
     )
-    return {row.service: row.name for row in rows}  # the last one of a service counts
 
 
 def find_person(
     session: Session, contact_id: int, organisation_id: int | None, today: date
 ) -> Person:
     """Give a contact with the roles held for the organisation today and all ways to reach her."""
-    name = session.scalar(sa.select(Contact.name).where(Contact.id == contact_id)) or ""
-    roles = session.scalars(
-        sa.select(MembershipRole.role)
-        .join(Membership, Membership.id == MembershipRole.membership_id)
-        .where(
-            Membership.contact_id == contact_id,
-            Membership.organisation_id == organisation_id,
-            valid_on(Membership, today),
-            valid_on(MembershipRole, today),
-        )
-        .order_by(MembershipRole.role)
-    )
-    ways = session.execute(
-        sa.select(sa.literal("address"), ContactAddress.address)
-        .where(ContactAddress.contact_id == contact_id)
-        .union_all(
-            sa.select(sa.literal("number"), ContactNumber.number).where(
-                ContactNumber.contact_id == contact_id
-            )
-        )
-    ).all()
+    found: dict[str, list[str]] = defaultdict(list)
+    for kind, value in fetch(
+        session, _person(), contact_id=contact_id, organisation_id=organisation_id, today=today
+    ):
+        found[kind].append(value)
     return Person(
         contact_id,
-        name,
-        tuple(roles),
-        tuple(value for kind, value in ways if kind == "address"),
-        tuple(value for kind, value in ways if kind == "number"),
+        found["name"][0] if found["name"] else "",
+        tuple(sorted(found["role"])),
+        tuple(found["address"]),
+        tuple(found["number"]),
     )
+
+
+@cache
+def _person() -> sa.CompoundSelect[Any]:
+    wanted = sa.bindparam("contact_id")
+    return sa.union_all(
+        sa.select(sa.literal_column("'name'"), Contact.name).where(Contact.id == wanted),
+        sa.select(sa.literal_column("'role'"), MembershipRole.role)
+        .join(Membership, Membership.id == MembershipRole.membership_id)
+        .where(
+            Membership.contact_id == wanted,
+            Membership.organisation_id == sa.bindparam("organisation_id"),
+            _in_force(Membership),
+            _in_force(MembershipRole),
+        ),
+        sa.select(sa.literal_column("'address'"), ContactAddress.address).where(
+            ContactAddress.contact_id == wanted
+        ),
+        sa.select(sa.literal_column("'number'"), ContactNumber.number).where(
+            ContactNumber.contact_id == wanted
+        ),
+    )
+
+
+def _in_force(row: Any) -> sa.ColumnElement[bool]:
+    """Give the condition of `valid_on` for a prepared statement's parameter `today`."""
+    return valid_on(row, sa.bindparam("today", type_=sa.Date()))  # type: ignore[arg-type]
 
 
 def list_people(session: Session, organisation_id: int, today: date) -> list[Person]:
@@ -187,16 +214,25 @@ def list_people(session: Session, organisation_id: int, today: date) -> list[Per
 
 
 def list_earlier(
-    session: Session, viewer: Viewer, organisation_id: int, *, but: int, most: int = 5
+    session: Session, viewer: Viewer, organisation_id: int, *, but: int
 ) -> list[Earlier]:
     """Give the organisation's last requests that the viewer may see, the newest first."""
-    rows = session.execute(
-        sa.select(Ticket.id, Ticket.subject, Ticket.state, Ticket.channel, Ticket.created_at)
-        .where(Ticket.organisation_id == organisation_id, Ticket.id != but, visible_tickets(viewer))
-        .order_by(Ticket.last_message_at.desc(), Ticket.id.desc())
-        .limit(most)
-    )
+    rows = fetch(session, _earlier(viewer), organisation_id=organisation_id, but=but)
     return [Earlier(*row) for row in rows]
+
+
+@lru_cache(maxsize=MOST_VIEWERS)
+def _earlier(viewer: Viewer) -> sa.Select[Any]:
+    return (
+        sa.select(Ticket.id, Ticket.subject, Ticket.state, Ticket.channel, Ticket.created_at)
+        .where(
+            Ticket.organisation_id == sa.bindparam("organisation_id"),
+            Ticket.id != sa.bindparam("but"),
+            visible_tickets(viewer),
+        )
+        .order_by(Ticket.last_message_at.desc(), Ticket.id.desc())
+        .limit(MOST_EARLIER)
+    )
 
 
 def list_history(
@@ -213,7 +249,7 @@ def list_history(
         conditions.append(Ticket.organisation_id == organisation_id)
     if contact_id is not None:
         conditions.append(Ticket.contact_id == contact_id)
-    return page_of(session, conditions, after)
+    return page_of(session, page_statement(conditions, is_first=after is None), after)
 
 
 def find_visible_contact(session: Session, viewer: Viewer, contact_id: int) -> str | None:

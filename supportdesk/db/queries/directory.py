@@ -1,11 +1,14 @@
 """Our own people by desk, for the menus that assign a ticket."""
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supportdesk.db.models import Agent, Team, TeamMember
+from supportdesk.db.queries.prepared import fetch
 from supportdesk.routing.facts import AgentStatus
 from supportdesk.tickets import Desk
 
@@ -22,11 +25,15 @@ class Colleague:
 
 def list_colleagues(session: Session) -> list[Colleague]:
     """Give everybody who works at a desk, by desk and name."""
-    rows = session.execute(
+    return [Colleague(*row) for row in fetch(session, _colleagues())]
+
+
+@cache
+def _colleagues() -> sa.Select[Any]:
+    return (
         sa.select(Team.desk, Agent.id, Agent.name, Agent.status)
         .join(TeamMember, TeamMember.team_id == Team.id)
         .join(Agent, Agent.id == TeamMember.agent_id)
         .where(Agent.is_active)
         .order_by(Team.id, Agent.name)
     )
-    return [Colleague(*row) for row in rows]

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from supportdesk.db.models import Agent, Contact, HandOver, Organisation, Ticket
+from supportdesk.db.queries.prepared import MOST_VIEWERS, fetch
 from supportdesk.db.queries.viewers import Viewer
 from supportdesk.db.queries.visibility import Condition, visible_tickets
 from supportdesk.tickets import Desk, State
@@ -40,13 +42,13 @@ class HandOverRow:
 
 def list_hand_overs(session: Session, viewer: Viewer) -> list[HandOverRow]:
     """Give the open hand-overs for the viewer, urgent first; a supervisor sees everybody's."""
-    return _list(session, _for(viewer), visible_tickets(viewer))
+    return [HandOverRow(*row) for row in fetch(session, _for(viewer))]
 
 
 def find_open_hand_over(session: Session, viewer: Viewer, ticket_id: int) -> HandOverRow | None:
     """Give the open hand-over of a ticket that the viewer sees, None when there is none."""
-    found = _list(session, HandOver.ticket_id == ticket_id, visible_tickets(viewer))
-    return found[0] if found else None
+    row = fetch(session, _of_ticket(viewer), ticket_id=ticket_id).one_or_none()
+    return HandOverRow(*row) if row else None
 
 
 def count_hand_overs(viewer: Viewer) -> sa.ScalarSelect[int]:
@@ -65,17 +67,24 @@ def may_acknowledge(viewer: Viewer, row: HandOverRow) -> bool:
     return viewer.agent_id in {row.owner_id, row.recipient_id} or viewer.is_supervisor
 
 
-def _for(viewer: Viewer) -> Condition:
-    return sa.true() if viewer.is_supervisor else _own(viewer)
+@lru_cache(maxsize=MOST_VIEWERS)
+def _for(viewer: Viewer) -> sa.Select[Any]:
+    whose = sa.true() if viewer.is_supervisor else _own(viewer)
+    return _open().where(whose, visible_tickets(viewer))
+
+
+@lru_cache(maxsize=MOST_VIEWERS)
+def _of_ticket(viewer: Viewer) -> sa.Select[Any]:
+    return _open().where(HandOver.ticket_id == sa.bindparam("ticket_id"), visible_tickets(viewer))
 
 
 def _own(viewer: Viewer) -> Condition:
     return sa.or_(HandOver.owner_id == viewer.agent_id, HandOver.recipient_id == viewer.agent_id)
 
 
-def _list(session: Session, *conditions: Condition) -> list[HandOverRow]:
+def _open() -> sa.Select[Any]:
     owner, recipient = aliased(Agent), aliased(Agent)
-    rows = session.execute(
+    return (
         sa.select(
             HandOver.id,
             Ticket.id,
@@ -100,8 +109,7 @@ def _list(session: Session, *conditions: Condition) -> list[HandOverRow]:
         .outerjoin(recipient, recipient.id == HandOver.recipient_id)
         .outerjoin(Organisation, Organisation.id == Ticket.organisation_id)
         .outerjoin(Contact, Contact.id == Ticket.contact_id)
-        .where(HandOver.acknowledged_at.is_(None), *conditions)
+        .where(HandOver.acknowledged_at.is_(None))
         .order_by(Ticket.priority, HandOver.created_at, HandOver.id)
         .limit(MOST)
     )
-    return [HandOverRow(*row) for row in rows]

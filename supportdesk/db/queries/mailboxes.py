@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supportdesk.db.models import Mailbox
+from supportdesk.db.queries.prepared import fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,12 @@ class MailboxRow:
 
 def our_addresses(session: Session) -> frozenset[str]:
     """Give every address of ours, normalised."""
-    return frozenset(session.scalars(sa.select(Mailbox.address)))
+    return frozenset(row.address for row in fetch(session, _addresses()))
+
+
+@cache
+def _addresses() -> sa.Select[Any]:
+    return sa.select(Mailbox.address)
 
 
 def list_mailboxes(session: Session) -> list[MailboxRow]:

@@ -4,11 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from supportdesk.db.models import Agent, Contact, Deadline, Message, Organisation, Ticket
+from supportdesk.db.queries.prepared import MOST_VIEWERS, fetch
 from supportdesk.db.queries.viewers import Viewer
 from supportdesk.db.queries.visibility import Condition, visible_tickets
 from supportdesk.messages import Channel
@@ -81,36 +84,47 @@ def list_tickets(
     session: Session, viewer: Viewer, view: View, after: Cursor | None = None
 ) -> TicketPage:
     """Give one page of what the viewer may see of a view, the newest first."""
-    return page_of(session, _conditions(viewer, view), after)
+    return page_of(session, _listed(viewer, view, is_first=after is None), after)
 
 
 def page_of(
-    session: Session, conditions: Iterable[Condition], after: Cursor | None = None
+    session: Session, statement: sa.Select[Any], after: Cursor | None, **parameters: Any
 ) -> TicketPage:
-    """Give one page of the tickets that meet all conditions, the newest first."""
-    ids = (
-        sa.select(Ticket.id)
-        .where(*conditions)
-        .order_by(Ticket.last_message_at.desc(), Ticket.id.desc())
-        .limit(PAGE + 1)
-    )
+    """Run a statement made by `page_statement` and cut the page off it."""
     if after is not None:
-        ids = ids.where(
-            sa.tuple_(Ticket.last_message_at, Ticket.id)
-            < sa.tuple_(
-                sa.bindparam("after_at", after.last_message_at, Ticket.last_message_at.type),
-                sa.bindparam("after_id", after.ticket_id, Ticket.id.type),
-            )
-        )
-    rows = _decorated(session, ids)
+        parameters |= {"after_at": after.last_message_at, "after_id": after.ticket_id}
+    rows = tuple(TicketRow(*row) for row in fetch(session, statement, **parameters))
     if len(rows) <= PAGE:
         return TicketPage(rows, None)
     last = rows[PAGE - 1]
     return TicketPage(rows[:PAGE], Cursor(last.last_message_at, last.id))
 
 
-def _decorated(session: Session, ids: sa.Select[int]) -> tuple[TicketRow, ...]:
-    """Decorate the tickets of an inner query: only these few meet the other tables."""
+def page_statement(conditions: Iterable[Condition], *, is_first: bool) -> sa.Select[Any]:
+    """Build the statement for one page: ids by keyset first, only these few meet other tables."""
+    ids = (
+        sa.select(Ticket.id)
+        .where(*conditions)
+        .order_by(Ticket.last_message_at.desc(), Ticket.id.desc())
+        .limit(PAGE + 1)
+    )
+    if not is_first:
+        ids = ids.where(
+            sa.tuple_(Ticket.last_message_at, Ticket.id)
+            < sa.tuple_(
+                sa.bindparam("after_at", type_=Ticket.last_message_at.type),
+                sa.bindparam("after_id", type_=Ticket.id.type),
+            )
+        )
+    return _decorated(ids)
+
+
+@lru_cache(maxsize=MOST_VIEWERS)
+def _listed(viewer: Viewer, view: View, *, is_first: bool) -> sa.Select[Any]:
+    return page_statement(_conditions(viewer, view), is_first=is_first)
+
+
+def _decorated(ids: sa.Select[int]) -> sa.Select[Any]:
     chosen = ids.subquery()
     owner, handler = aliased(Agent), aliased(Agent)
     due_at = (
@@ -125,7 +139,7 @@ def _decorated(session: Session, ids: sa.Select[int]) -> tuple[TicketRow, ...]:
         .limit(1)
         .scalar_subquery()
     )
-    found = session.execute(
+    return (
         sa.select(
             Ticket.id,
             Ticket.subject,
@@ -149,7 +163,6 @@ def _decorated(session: Session, ids: sa.Select[int]) -> tuple[TicketRow, ...]:
         .outerjoin(handler, handler.id == Ticket.handler_id)
         .order_by(Ticket.last_message_at.desc(), Ticket.id.desc())
     )
-    return tuple(TicketRow(*row) for row in found)
 
 
 def count_view(viewer: Viewer, view: View) -> sa.ScalarSelect[int]:

@@ -1,9 +1,9 @@
 """All that the page of one ticket shows, in few statements that touch only that ticket's rows."""
 
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,6 +30,7 @@ from supportdesk.db.models import (
     StoredDecision,
     Ticket,
 )
+from supportdesk.db.queries.prepared import MOST_VIEWERS, fetch
 from supportdesk.db.queries.viewers import Viewer
 from supportdesk.db.queries.visibility import visible_tickets, writable_tickets
 from supportdesk.messages import Assurance, Automatic, Channel
@@ -174,8 +175,14 @@ class WhyHere:
 
 def find_ticket(session: Session, viewer: Viewer, ticket_id: int) -> TicketHead | None:
     """Give a ticket that the viewer may see, None for any other."""
+    row = fetch(session, _head(viewer), ticket_id=ticket_id).one_or_none()
+    return TicketHead(*row) if row else None
+
+
+@lru_cache(maxsize=MOST_VIEWERS)
+def _head(viewer: Viewer) -> sa.Select[Any]:
     owner, handler, replying = aliased(Agent), aliased(Agent), aliased(Agent)
-    row = session.execute(
+    return (
         sa.select(
             Ticket.id,
             Ticket.subject,
@@ -217,14 +224,54 @@ def find_ticket(session: Session, viewer: Viewer, ticket_id: int) -> TicketHead 
         .outerjoin(handler, handler.id == Ticket.handler_id)
         .outerjoin(replying, replying.id == Ticket.replying_id)
         .outerjoin(Mailbox, Mailbox.id == Ticket.mailbox_id)
-        .where(Ticket.id == ticket_id, visible_tickets(viewer))
-    ).one_or_none()
-    return TicketHead(*row) if row else None
+        .where(Ticket.id == sa.bindparam("ticket_id"), visible_tickets(viewer))
+    )
 
 
 def list_entries(session: Session, ticket_id: int, *, latest: int | None = None) -> list[Entry]:
     """Give the messages and notes of a ticket, oldest first; only the `latest` when given."""
-    messages = (
+    rows = fetch(session, _entries(latest), ticket_id=ticket_id).all()[::-1]
+    files: dict[int, list[File]] = defaultdict(list)
+    for row in fetch(session, _files(), ticket_id=ticket_id):
+        files[row.message_id].append(File(*row))
+    mailboxes: dict[int, list[str]] = defaultdict(list)
+    for row in fetch(session, _mailboxes(), ticket_id=ticket_id):
+        mailboxes[row.message_id].append(row.address)
+    deliveries = {
+        row.message_id: Delivery(*row[1:])
+        for row in fetch(session, _deliveries(), ticket_id=ticket_id)
+    }
+    return [
+        Entry(*row, tuple(files[row.id]), tuple(mailboxes[row.id]), deliveries.get(row.id))
+        for row in rows
+    ]
+
+
+def list_happenings(session: Session, ticket_id: int, after: datetime) -> list[Happening]:
+    """Give what happened to a ticket since `after`, oldest first, messages and notes left out."""
+    return [
+        Happening(*row) for row in fetch(session, _happenings(), ticket_id=ticket_id, after=after)
+    ]
+
+
+def list_deadlines(session: Session, ticket_id: int) -> list[Due]:
+    """Give the deadlines of a ticket, the earliest first."""
+    return [Due(*row) for row in fetch(session, _deadlines(), ticket_id=ticket_id)]
+
+
+def list_lines(session: Session, ticket_id: int) -> list[Line]:
+    """Give the request lines of a ticket, each with its last authority check."""
+    return [Line(*row) for row in fetch(session, _lines(), ticket_id=ticket_id)]
+
+
+def list_reasons(session: Session, ticket_id: int) -> list[WhyHere]:
+    """Give the decisions about a ticket with their traces, the latest first."""
+    return [WhyHere(*row) for row in fetch(session, _reasons(), ticket_id=ticket_id)]
+
+
+@cache
+def _entries(latest: int | None) -> sa.Select[Any]:
+    return (
         sa.select(
             Message.id,
             Message.author,
@@ -245,61 +292,95 @@ def list_entries(session: Session, ticket_id: int, *, latest: int | None = None)
             Message.created_at,
         )
         .outerjoin(Agent, Agent.id == Message.agent_id)
-        .where(Message.ticket_id == ticket_id)
+        .where(Message.ticket_id == sa.bindparam("ticket_id"))
         .order_by(Message.id.desc())
+        .limit(latest)
     )
-    if latest is not None:
-        messages = messages.limit(latest)
-    rows = session.execute(messages).all()[::-1]
-    ids = [row.id for row in rows]
-    files, deliveries = _files(session, ids), _deliveries(session, ids)
-    mailboxes = _mailboxes(session, ids)
-    return [
-        Entry(*row, files.get(row.id, ()), mailboxes.get(row.id, ()), deliveries.get(row.id))
-        for row in rows
-    ]
 
 
-def list_happenings(session: Session, ticket_id: int, after: datetime) -> list[Happening]:
-    """Give what happened to a ticket since `after`, oldest first, messages and notes left out."""
+@cache
+def _files() -> sa.Select[Any]:
+    return (
+        sa.select(
+            StoredAttachment.message_id,
+            StoredAttachment.token,
+            StoredAttachment.filename,
+            StoredAttachment.content_type,
+            StoredAttachment.size_bytes,
+            StoredAttachment.is_inline,
+        )
+        .join(Message, Message.id == StoredAttachment.message_id)
+        .where(Message.ticket_id == sa.bindparam("ticket_id"))
+        .order_by(StoredAttachment.id)
+    )
+
+
+@cache
+def _deliveries() -> sa.Select[Any]:
+    return (
+        sa.select(
+            OutboxMail.message_id,
+            OutboxMail.state,
+            OutboxMail.attempts,
+            OutboxMail.sent_at,
+            OutboxMail.problem,
+        )
+        .join(Message, Message.id == OutboxMail.message_id)
+        .where(Message.ticket_id == sa.bindparam("ticket_id"))
+        .order_by(OutboxMail.id)
+    )
+
+
+@cache
+def _mailboxes() -> sa.Select[Any]:
+    return (
+        sa.select(MessageMailbox.message_id, Mailbox.address)
+        .join(Mailbox, Mailbox.id == MessageMailbox.mailbox_id)
+        .join(Message, Message.id == MessageMailbox.message_id)
+        .where(Message.ticket_id == sa.bindparam("ticket_id"))
+        .order_by(Mailbox.address)
+    )
+
+
+@cache
+def _happenings() -> sa.Select[Any]:
     told_elsewhere = [
         EventKind.CREATED,
         EventKind.MESSAGE_RECEIVED,
         EventKind.DECIDED,
         EventKind.REPLIED,
+        EventKind.ACKNOWLEDGED,
         EventKind.NOTE_ADDED,
         EventKind.SENT,
         EventKind.LINE_PROPOSED,
     ]
-    rows = session.execute(
+    return (
         sa.select(Event.id, Event.kind, Event.at, Agent.name, Event.data)
         .outerjoin(Agent, Agent.id == Event.agent_id)
-        .where(Event.ticket_id == ticket_id, Event.at >= after)
-        .where(Event.kind.not_in(told_elsewhere))
+        .where(Event.ticket_id == sa.bindparam("ticket_id"), Event.at >= sa.bindparam("after"))
+        .where(sa.and_(*(Event.kind != kind for kind in told_elsewhere)))
         .order_by(Event.id)
     )
-    return [Happening(*row) for row in rows]
 
 
-def list_deadlines(session: Session, ticket_id: int) -> list[Due]:
-    """Give the deadlines of a ticket, the earliest first."""
-    rows = session.execute(
+@cache
+def _deadlines() -> sa.Select[Any]:
+    return (
         sa.select(Deadline.kind, Deadline.due_at, Deadline.met_at)
-        .where(Deadline.ticket_id == ticket_id)
+        .where(Deadline.ticket_id == sa.bindparam("ticket_id"))
         .order_by(Deadline.due_at)
     )
-    return [Due(*row) for row in rows]
 
 
-def list_lines(session: Session, ticket_id: int) -> list[Line]:
-    """Give the request lines of a ticket, each with its last authority check."""
+@cache
+def _lines() -> sa.Select[Any]:
     later = aliased(AuthorityCheck)
     newest = (
         sa.select(sa.func.max(later.id))
         .where(later.request_line_id == RequestLine.id)
         .scalar_subquery()
     )
-    rows = session.execute(
+    return (
         sa.select(
             RequestLine.id,
             RequestLine.activity,
@@ -314,15 +395,14 @@ def list_lines(session: Session, ticket_id: int) -> list[Line]:
         .select_from(RequestLine)
         .outerjoin(AuthorityCheck, AuthorityCheck.id == newest)
         .outerjoin(Agent, Agent.id == AuthorityCheck.overridden_by_id)
-        .where(RequestLine.ticket_id == ticket_id)
+        .where(RequestLine.ticket_id == sa.bindparam("ticket_id"))
         .order_by(RequestLine.id)
     )
-    return [Line(*row) for row in rows]
 
 
-def list_reasons(session: Session, ticket_id: int, *, latest: int | None = None) -> list[WhyHere]:
-    """Give the decisions about a ticket with their traces, the latest first."""
-    decisions = (
+@cache
+def _reasons() -> sa.Select[Any]:
+    return (
         sa.select(
             StoredDecision.id,
             StoredDecision.message_id,
@@ -334,56 +414,6 @@ def list_reasons(session: Session, ticket_id: int, *, latest: int | None = None)
             Agent.name,
         )
         .outerjoin(Agent, Agent.id == StoredDecision.kept_for_id)
-        .where(StoredDecision.ticket_id == ticket_id)
+        .where(StoredDecision.ticket_id == sa.bindparam("ticket_id"))
         .order_by(StoredDecision.id.desc())
     )
-    if latest is not None:
-        decisions = decisions.limit(latest)
-    return [WhyHere(*row) for row in session.execute(decisions)]
-
-
-def _files(session: Session, message_ids: list[int]) -> Mapping[int, tuple[File, ...]]:
-    rows = session.execute(
-        sa.select(
-            StoredAttachment.message_id,
-            StoredAttachment.token,
-            StoredAttachment.filename,
-            StoredAttachment.content_type,
-            StoredAttachment.size_bytes,
-            StoredAttachment.is_inline,
-        )
-        .where(StoredAttachment.message_id.in_(message_ids))
-        .order_by(StoredAttachment.id)
-    )
-    found: dict[int, list[File]] = defaultdict(list)
-    for row in rows:
-        found[row.message_id].append(File(*row))
-    return {message_id: tuple(files) for message_id, files in found.items()}
-
-
-def _deliveries(session: Session, message_ids: list[int]) -> Mapping[int, Delivery]:
-    rows = session.execute(
-        sa.select(
-            OutboxMail.message_id,
-            OutboxMail.state,
-            OutboxMail.attempts,
-            OutboxMail.sent_at,
-            OutboxMail.problem,
-        )
-        .where(OutboxMail.message_id.in_(message_ids))
-        .order_by(OutboxMail.id)
-    )
-    return {row.message_id: Delivery(*row[1:]) for row in rows}
-
-
-def _mailboxes(session: Session, message_ids: list[int]) -> Mapping[int, tuple[str, ...]]:
-    rows = session.execute(
-        sa.select(MessageMailbox.message_id, Mailbox.address)
-        .join(Mailbox, Mailbox.id == MessageMailbox.mailbox_id)
-        .where(MessageMailbox.message_id.in_(message_ids))
-        .order_by(Mailbox.address)
-    )
-    found: dict[int, tuple[str, ...]] = {}
-    for row in rows:
-        found[row.message_id] = (*found.get(row.message_id, ()), row.address)
-    return found
