@@ -24,7 +24,10 @@ from supportdesk.db.queries.viewers import Viewer
 from supportdesk.errors import Conflict, InvalidInput
 from supportdesk.messages import Automatic
 from supportdesk.routing.subjects import with_ticket
-from supportdesk.tickets import EventKind, State, may_become
+from supportdesk.tickets import EventKind, State
+
+AFTERWARDS = (State.WAITING_CUSTOMER, State.OPEN, State.WAITING_INTERNAL, State.RESOLVED)
+"""What a ticket may be after a reply; one that was resolved is so again, or is reopened."""
 
 MAX_RECIPIENTS = 20
 MAX_CHARS = 100_000
@@ -47,9 +50,9 @@ def reply(
     past a message that she has not read.
 
     Raises:
-        InvalidInput: the text is empty or too long, or a recipient cannot be used.
-        Conflict: the customer has written in the meantime, or the ticket cannot become
-            `then_state`.
+        InvalidInput: the text is empty or too long, a recipient cannot be used, or a ticket is
+            never `then_state` after a reply.
+        Conflict: somebody has written in the meantime, or the ticket is closed.
     """
     recipients, copies = _checked(to), _checked(cc)
     if not recipients:
@@ -59,6 +62,10 @@ def reply(
         raise InvalidInput("The reply is empty; write something or leave a note instead.")
     if len(body) > MAX_CHARS:
         raise InvalidInput(f"The reply has {len(body)} characters; {MAX_CHARS} are allowed.")
+    if then_state not in AFTERWARDS:
+        raise InvalidInput(
+            f"A ticket cannot be {then_state} after a reply; it can be {', '.join(AFTERWARDS)}."
+        )
     now = runtime.clock()
     with runtime.database.write() as session:
         ticket = ticket_to_change(session, viewer, ticket_id)
@@ -110,11 +117,8 @@ def _change_ticket(
     then_state: State,
     now: datetime,
 ) -> None:
-    if then_state is not ticket.state and not may_become(ticket.state, then_state):
-        raise Conflict(
-            f"Ticket {ticket.id} is {ticket.state} and cannot become {then_state};"
-            " open a new ticket for the customer instead."
-        )
+    if ticket.state is State.CLOSED:
+        raise Conflict(f"Ticket {ticket.id} is closed; open a new ticket for the customer instead.")
     ticket.state = then_state
     ticket.resolved_at = now if then_state is State.RESOLVED else None
     ticket.handler_id = ticket.handler_id or viewer.agent_id

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from supportdesk.actions.claim_work import claim_work
 from supportdesk.actions.reply import reply
-from supportdesk.db.models import Message, OutboxMail, Ticket, Work
+from supportdesk.db.models import Agent, Message, OutboxMail, Ticket, Work
 from supportdesk.db.work import Kind
 from supportdesk.jobs.handlers import handle
 from supportdesk.tickets import State
@@ -41,11 +41,12 @@ class PostOffice:
         cc: Sequence[str] = (),
         last_seen: int | None = None,
         then_state: State = State.WAITING_CUSTOMER,
+        by: Agent | None = None,
     ) -> int:
-        """Have the consultant reply, having seen all there is; give the message's id."""
+        """Have the consultant, or another, reply, having seen all there is; give the message's id."""
         return reply(
             self.world.runtime,
-            viewer_of(self.world.runtime, self.world.cast.jana),
+            viewer_of(self.world.runtime, by or self.world.cast.jana),
             self.ticket_id,
             text=text,
             to=to,
