@@ -43,7 +43,7 @@ class PostOffice:
         then_state: State = State.WAITING_CUSTOMER,
         by: Agent | None = None,
     ) -> int:
-        """Have the consultant, or another, reply, having seen all there is; give the message's id."""
+        """Have Jana, or another, reply having seen all there is; give the message's id."""
         return reply(
             self.world.runtime,
             viewer_of(self.world.runtime, by or self.world.cast.jana),
