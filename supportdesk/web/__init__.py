@@ -19,6 +19,7 @@ from supportdesk.web.language import translate
 from supportdesk.web.mailboxes import mailboxes
 from supportdesk.web.preferences import preferences
 from supportdesk.web.quarantine import quarantine
+from supportdesk.web.sandbox import sandbox
 from supportdesk.web.security import secure
 from supportdesk.web.shell import furnish
 from supportdesk.web.tickets import tickets
@@ -35,6 +36,7 @@ BLUEPRINTS = (
     files,
     agents,
     mailboxes,
+    sandbox,
 )
 
 

@@ -80,6 +80,9 @@ def menu_for(viewer: Viewer) -> tuple[MenuEntry, ...]:
                 2,
             ),
         ]
+    if viewer.sees_content and runtime().settings.mail_sandbox:
+        url = url_for("sandbox.show_list")
+        entries.append(MenuEntry("sandbox", _("Mail sandbox"), "send", url, "", 2))
     return tuple(entries)
 
 

@@ -56,10 +56,19 @@ def keep(folder: Path, envelope: Envelope) -> None:
     unfinished.rename(folder / name)
 
 
-def kept_mails(folder: Path) -> list[KeptMail]:
-    """List the mails of the sandbox, the newest first."""
+def kept_mails(folder: Path, *, most: int | None = None) -> list[KeptMail]:
+    """List the mails of the sandbox, the newest first; at most `most` when it is given."""
     names = sorted((path.name for path in folder.glob("*.eml")), reverse=True)
-    return [_describe(folder / name) for name in names]
+    return [_describe(folder / name) for name in names[:most]]
+
+
+def find_kept(folder: Path, name: str) -> KeptMail:
+    """Tell what one mail of the sandbox is.
+
+    Raises:
+        NotFound: the sandbox holds no mail of that name.
+    """
+    return _describe(_path(folder, name))
 
 
 def read_kept(folder: Path, name: str) -> bytes:
