@@ -12,6 +12,8 @@ from supportdesk.db.models import Mailbox, Receipt
 from supportdesk.errors import ChannelError, NotFound, SettingsError
 from supportdesk.messages import Channel
 
+_AT_ONCE = 500
+
 
 def poll_mailbox(runtime: Runtime, mailbox_id: int) -> Polled:
     """Fetch and keep what is new, then remember how far we are; give what was done.
@@ -30,6 +32,7 @@ def poll_mailbox(runtime: Runtime, mailbox_id: int) -> Polled:
             known=lambda uidvalidity, uids: _known(runtime, mailbox_id, uidvalidity, uids),
             store=lambda mail: receive_fetched(runtime, _fetched(mailbox_id, mail)),
             now=runtime.clock(),
+            limit=_AT_ONCE,
         )
     except (ChannelError, SettingsError) as error:
         _remember_failure(runtime, mailbox_id, str(error))
@@ -86,6 +89,7 @@ def _fetched(mailbox_id: int, mail: FetchedMail) -> Fetched:
         uid=mail.uid,
         raw=mail.raw,
         received_at=mail.received_at,
+        size_bytes=mail.size,
         is_truncated=mail.is_truncated,
     )
 
