@@ -22,13 +22,17 @@ from supportdesk.messages import Channel
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A mail found in a polled mailbox; `raw` is only its header when `is_truncated`."""
+    """A mail found in a polled mailbox.
+
+    `raw` is only its header when `is_truncated`; `size_bytes` is that of the whole mail.
+    """
 
     mailbox_id: int
     uidvalidity: int
     uid: int
     raw: bytes
     received_at: datetime
+    size_bytes: int
     is_truncated: bool
 
 
@@ -114,7 +118,7 @@ def receive_fetched(runtime: Runtime, mail: Fetched) -> None:
         "received_at": mail.received_at,
         "stored_at": now,
         "blob_key": runtime.blobs.put(mail.raw),
-        "size_bytes": len(mail.raw),
+        "size_bytes": mail.size_bytes,
         "envelope": {},
     }
     if mail.is_truncated:
