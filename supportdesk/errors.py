@@ -3,9 +3,38 @@
 The text of an error says what happened, to what, and what to do about it: people read it.
 """
 
+from collections.abc import Callable, Mapping
+
 
 class SupportdeskError(Exception):
-    """Base of all errors raised on purpose."""
+    """Base of all errors raised on purpose.
+
+    `text` is an English sentence with `{named}` places, a literal where the error is raised, so
+    that it can be translated; all that differs from case to case stands in `values`. The error
+    itself as text is the sentence in English, filled in.
+    """
+
+    def __init__(self, text: str, /, **values: object) -> None:
+        super().__init__(text)
+        self.text = text
+        self.values = values
+
+    def __str__(self) -> str:
+        return fill_in(self.text, self.values, plainly)
+
+
+def fill_in(text: str, values: Mapping[str, object], tell: Callable[[object], str]) -> str:
+    """Put the values, each told by `tell`, into a text; one without values is left as it is."""
+    if not values:
+        return text
+    return text.format_map({name: tell(value) for name, value in values.items()})
+
+
+def plainly(value: object) -> str:
+    """Tell a value as it is; several with commas between."""
+    if isinstance(value, tuple | list):
+        return ", ".join(map(plainly, value))
+    return str(value)
 
 
 class InvalidInput(SupportdeskError):
@@ -36,9 +65,15 @@ class ChannelError(SupportdeskError):
     """
 
     def __init__(
-        self, message: str, *, permanent: bool, retry_after_seconds: int | None = None
+        self,
+        text: str,
+        /,
+        *,
+        permanent: bool,
+        retry_after_seconds: int | None = None,
+        **values: object,
     ) -> None:
-        super().__init__(message)
+        super().__init__(text, **values)
         self.permanent = permanent
         self.retry_after_seconds = retry_after_seconds
 
