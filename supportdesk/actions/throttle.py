@@ -1,31 +1,35 @@
 """Count what happens too often, in the database, so that all processes share one limit."""
 
 from collections.abc import Collection, Mapping
+import math
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from supportdesk.db.bulk import table_of
 from supportdesk.db.models import Throttle
+from supportdesk.db.queries.prepared import fetch
 
 WINDOW = timedelta(minutes=15)
 
 
 def count_up(session: Session, bucket: str, now: datetime) -> int:
     """Count one more in the present window of `bucket`, and give the new count."""
-    return _add(session, bucket, 1, window_at(now))
+    row = {"bucket": bucket, "window_at": window_at(now), "count": 1}
+    adding = _adding(session.get_bind().dialect.name).returning(Throttle.count)
+    count: int = session.connection().execute(adding, row).scalar_one()
+    return count
 
 
 def counts_in_window(
     session: Session, buckets: Collection[str], now: datetime, window: timedelta
 ) -> dict[str, int]:
     """Give the counts of several buckets in the present window; absent ones count nothing."""
-    rows = session.execute(
-        sa.select(Throttle.bucket, Throttle.count).where(
-            Throttle.bucket.in_(buckets), Throttle.window_at == window_at(now, window)
-        )
-    )
+    rows = fetch(session, _counts(), buckets=list(buckets), at=window_at(now, window))
     return {bucket: number for bucket, number in rows}  # noqa: C416 - a Row is no pair to mypy
 
 
@@ -33,8 +37,10 @@ def add_counts(
     session: Session, counts: Mapping[str, int], now: datetime, window: timedelta
 ) -> None:
     """Add to the present window of several buckets at once."""
-    for bucket, count in counts.items():
-        _add(session, bucket, count, window_at(now, window))
+    at = window_at(now, window)
+    rows = [{"bucket": bucket, "window_at": at, "count": counts[bucket]} for bucket in counts]
+    if rows:
+        session.connection().execute(_adding(session.get_bind().dialect.name), rows)
 
 
 def count_down(session: Session, bucket: str, now: datetime) -> None:
@@ -59,18 +65,22 @@ def window_at(now: datetime, window: timedelta = WINDOW) -> datetime:
 
 def seconds_until_next_window(now: datetime) -> int:
     """Tell after how many seconds the counts begin anew."""
-    return int((window_at(now) + WINDOW - now).total_seconds()) + 1
+    return math.ceil((window_at(now) + WINDOW - now).total_seconds())
 
 
-def _add(session: Session, bucket: str, count: int, at: datetime) -> int:
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    added: int = session.execute(
-        dialect.insert(Throttle)
-        .values(bucket=bucket, window_at=at, count=count)
-        .on_conflict_do_update(
-            index_elements=[Throttle.bucket, Throttle.window_at],
-            set_={"count": Throttle.count + count},
-        )
-        .returning(Throttle.count)
-    ).scalar_one()
-    return added
+@cache
+def _counts() -> sa.Select[Any]:
+    return sa.select(Throttle.bucket, Throttle.count).where(
+        Throttle.bucket.in_(sa.bindparam("buckets", expanding=True)),
+        Throttle.window_at == sa.bindparam("at"),
+    )
+
+
+@cache
+def _adding(dialect: str) -> postgresql.Insert | sqlite.Insert:
+    table = table_of(Throttle)
+    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return insert.on_conflict_do_update(
+        index_elements=[table.c.bucket, table.c.window_at],
+        set_={"count": table.c.count + insert.excluded.count},
+    )

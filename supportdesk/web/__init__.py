@@ -1,6 +1,7 @@
 """The web: parse a request, call one action or query, answer. `create_web` puts it together."""
 
 from flask import Flask
+from werkzeug.routing import IntegerConverter, Map
 
 from supportdesk.actions.runtime import Runtime
 from supportdesk.db.request_session import RequestDatabase
@@ -11,6 +12,7 @@ from supportdesk.web.customers import customers
 from supportdesk.web.doors import doors
 from supportdesk.web.errors import explain_errors
 from supportdesk.web.files import files
+from supportdesk.web.forms import LARGEST_ID
 from supportdesk.web.gate import guard
 from supportdesk.web.hand_overs import hand_overs
 from supportdesk.web.health import health
@@ -40,12 +42,20 @@ BLUEPRINTS = (
 )
 
 
+class IdConverter(IntegerConverter):
+    """A number in an address, as large as the database's ids can be; a larger one is nothing."""
+
+    def __init__(self, map: Map) -> None:
+        super().__init__(map, max=LARGEST_ID)
+
+
 def create_web(runtime: Runtime) -> Flask:
     """Build the WSGI application on a running service's parts."""
     # The address of our files holds a digest of them: they may be kept for ever, and modules
     # that import each other by relative paths stay together.
     version = version_of_assets()
     app = Flask(__name__, static_url_path=f"/static/{version}")
+    app.url_map.converters["int"] = IdConverter
     app.extensions[RUNTIME] = runtime
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = YEAR_SECONDS
     app.config["SQLALCHEMY_DATABASE_URI"] = str(runtime.database.engine.url)

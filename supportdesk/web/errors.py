@@ -6,7 +6,7 @@ from http import HTTPStatus
 import sqlalchemy.exc
 from flask import Flask, Response, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from supportdesk.actions.log_in import TooManyAttempts
 from supportdesk.errors import (
@@ -93,6 +93,8 @@ def _stale_form(_error: CSRFError) -> Response:
 
 def _of_http(error: HTTPException) -> Response:
     code = error.code or 500
+    if isinstance(error, SecurityError):  # a strange host name: no address of ours can be built
+        return make_response(error.get_response())
     if code in {301, 302, 303, 304, 307, 308}:
         return make_response(error.get_response())
     return _page(code if code in _TITLES else HTTPStatus.BAD_REQUEST)

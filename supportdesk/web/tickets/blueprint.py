@@ -192,6 +192,8 @@ def say_who_wrote(ticket_id: int) -> ResponseReturnValue:
 def find_sender(ticket_id: int) -> ResponseReturnValue:
     """Look for the contact who may have written."""
     ticket = ticket_or_404(ticket_id)
+    if not ticket.is_writable:
+        raise NotAllowed("Who only reads a ticket does not say who wrote it; ask the pool.")
     wanted = request.args.get("q", "")[:200]
     people = search_people(reading(), wanted, viewer().today) if wanted.strip() else []
     return render_page("find_sender.html", ticket=ticket, wanted=wanted, people=people)
