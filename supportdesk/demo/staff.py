@@ -99,6 +99,8 @@ def _change(past: Past, viewer: Viewer, step: Step, ticket: Ticket) -> None:
         assign_ticket(
             runtime, viewer, ticket.id, version=version, desk=Desk.TDMS, reason=step.escalate
         )
+    elif step.hand_to:
+        assign_ticket(runtime, viewer, ticket.id, version=version, desk=step.hand_to)
     elif step.take:
         take_ticket(runtime, viewer, ticket.id, version=version)
     elif step.state:

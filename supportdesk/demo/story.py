@@ -13,7 +13,7 @@ from typing import Any
 import cattrs
 
 from supportdesk.routing.authority import Activity, Circumstance
-from supportdesk.tickets import State
+from supportdesk.tickets import Desk, State
 
 HANDLER = "handler"
 """Stands in `by` for whoever handles the ticket at that moment."""
@@ -64,6 +64,7 @@ class Step:
     reply: str = ""
     note: str = ""
     escalate: str = ""
+    hand_to: Desk | None = None
     take: bool = False
     state: State | None = None
     confirm: Activity | None = None
