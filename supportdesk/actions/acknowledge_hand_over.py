@@ -21,7 +21,7 @@ def acknowledge_hand_over(runtime: Runtime, viewer: Viewer, hand_over_id: int) -
     with runtime.database.write() as session:
         ticket_id = session.scalar(sa.select(HandOver.ticket_id).where(HandOver.id == hand_over_id))
         if ticket_id is None:
-            raise NotFound(f"There is no hand-over {hand_over_id}.")
+            raise NotFound("There is no hand-over {hand_over}.", hand_over=hand_over_id)
         ticket_to_change(session, viewer, ticket_id)
         hand_over = session.get_one(HandOver, hand_over_id)
         mine = viewer.agent_id in {hand_over.recipient_id, hand_over.owner_id}

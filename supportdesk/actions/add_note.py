@@ -18,7 +18,11 @@ def add_note(runtime: Runtime, viewer: Viewer, ticket_id: int, text: str) -> int
     if not text:
         raise InvalidInput("The note is empty; write what colleagues need to know.")
     if len(text) > MAX_CHARS:
-        raise InvalidInput(f"The note has {len(text)} characters; at most {MAX_CHARS} are kept.")
+        raise InvalidInput(
+            "The note has {length} characters; at most {most} are kept.",
+            length=len(text),
+            most=MAX_CHARS,
+        )
     now = runtime.clock()
     with runtime.database.write() as session:
         ticket = ticket_to_change(session, viewer, ticket_id)

@@ -101,7 +101,7 @@ def update_agent(
     with runtime.database.write() as session:
         agent = session.get(Agent, agent_id, with_for_update=True)
         if agent is None:
-            raise NotFound(f"There is no agent {agent_id}.")
+            raise NotFound("There is no agent {agent}.", agent=agent_id)
         _must_be_free(session, details.username, agent_id=agent_id)
         if not is_active:
             must_serve_nobody(session, agent, now)
@@ -136,18 +136,23 @@ def check_details(details: AgentDetails) -> None:
     """Raise InvalidInput, naming what is wrong, unless the details can be stored."""
     if not USERNAME.fullmatch(details.username):
         raise InvalidInput(
-            f"The user name {details.username!r} cannot be used; it needs 2 to 80 of a-z, 0-9,"
-            " dot, dash and underscore, and begins with a letter or digit."
+            "The user name {username!r} cannot be used; it needs 2 to 80 of a-z, 0-9,"
+            " dot, dash and underscore, and begins with a letter or digit.",
+            username=details.username,
         )
     if not details.name.strip():
         raise InvalidInput("A member of staff needs a name.")
     if details.language not in {"cs", "en"}:
-        raise InvalidInput(f"The language {details.language!r} is unknown; use cs or en.")
+        raise InvalidInput(
+            "The language {language!r} is unknown; use cs or en.", language=details.language
+        )
     for desk, experience in details.teams.items():
         if experience not in EXPERIENCE:
             raise InvalidInput(
-                f"The experience {experience} at the desk {desk} cannot be used;"
-                " it goes from 1 to 5, the most experienced."
+                "The experience {experience} at the desk {desk} cannot be used;"
+                " it goes from 1 to 5, the most experienced.",
+                experience=experience,
+                desk=desk,
             )
 
 
@@ -204,8 +209,10 @@ def must_serve_nobody(session: Session, agent: Agent, now: datetime) -> None:
     ).all()
     if customers:
         raise Conflict(
-            f"{agent.name} is the personal consultant of {', '.join(customers)};"
-            " assign somebody else to them first."
+            "{agent} is the personal consultant of {customers};"
+            " assign somebody else to them first.",
+            agent=agent.name,
+            customers=list(customers),
         )
 
 
@@ -223,13 +230,17 @@ def must_have_administrator(session: Session, name: str) -> None:
         .limit(1)
     )
     if remaining is None:
-        raise Conflict(f"{name} is the last administrator; make somebody else one first.")
+        raise Conflict(
+            "{agent} is the last administrator; make somebody else one first.", agent=name
+        )
 
 
 def _must_be_free(session: Session, username: str, *, agent_id: int | None) -> None:
     holder = session.scalar(sa.select(Agent.id).where(Agent.username == username))
     if holder not in {None, agent_id}:
-        raise Conflict(f"The user name {username} belongs to somebody else; choose another.")
+        raise Conflict(
+            "The user name {username} belongs to somebody else; choose another.", username=username
+        )
 
 
 def _audit(

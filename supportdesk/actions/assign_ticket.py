@@ -70,7 +70,7 @@ def _assign(
             "Say why the ticket goes to TDMS or back; colleagues there will read it."
         )
     if ticket.state is State.CLOSED:
-        raise InvalidInput(f"Ticket {ticket.id} is closed and stays where it is.")
+        raise InvalidInput("Ticket {ticket} is closed and stays where it is.", ticket=ticket.id)
     handler_name = _name_of_handler(session, desk, handler_id)
     record_event(
         session,
@@ -113,12 +113,15 @@ def _name_of_handler(session: Session, desk: Desk, handler_id: int | None) -> st
         name = session.scalar(people.where(Agent.id == handler_id))
         if name is None:
             raise InvalidInput(
-                f"Agent {handler_id} does not work at the desk {desk}; choose one of its people."
+                "Agent {agent} does not work at the desk {desk}; choose one of its people.",
+                agent=handler_id,
+                desk=desk,
             )
         return name
     if session.scalar(people.limit(1)) is None:
         raise InvalidInput(
-            f"Nobody works at the desk {desk}, so nobody would see the ticket;"
-            " choose another desk or add people to its team."
+            "Nobody works at the desk {desk}, so nobody would see the ticket;"
+            " choose another desk or add people to its team.",
+            desk=desk,
         )
     return ""

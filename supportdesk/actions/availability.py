@@ -97,10 +97,12 @@ def end_absence(runtime: Runtime, viewer: Viewer, absence_id: int) -> None:
     with runtime.database.write() as session:
         absence = session.get(Absence, absence_id, with_for_update=True)
         if absence is None:
-            raise NotFound(f"There is no absence {absence_id}; it may have been called off.")
+            raise NotFound(
+                "There is no absence {absence}; it may have been called off.", absence=absence_id
+            )
         _own_or_supervised(viewer, absence.agent_id)
         if absence.ends_at <= now:
-            raise Conflict(f"Absence {absence_id} is over already.")
+            raise Conflict("Absence {absence} is over already.", absence=absence_id)
         if absence.starts_at >= now:
             session.delete(absence)
         else:
@@ -127,7 +129,7 @@ def add_closing_day(runtime: Runtime, viewer: Viewer, on: date, name: str) -> No
         raise InvalidInput("Name the closing day; customers and colleagues will read it.")
     now = runtime.clock()
     if on < local_date(now):
-        raise InvalidInput(f"{on} is over; a closing day has to be today or later.")
+        raise InvalidInput("{on} is over; a closing day has to be today or later.", on=on)
     with runtime.database.write() as session:
         session.merge(ClosingDay(on_date=on, name=name))
         record_audit(
@@ -145,11 +147,11 @@ def remove_closing_day(runtime: Runtime, viewer: Viewer, on: date) -> None:
     _must_manage_calendar(viewer)
     now = runtime.clock()
     if on < local_date(now):
-        raise InvalidInput(f"{on} is over; decisions were made for it already.")
+        raise InvalidInput("{on} is over; decisions were made for it already.", on=on)
     with runtime.database.write() as session:
         day = session.get(ClosingDay, on)
         if day is None:
-            raise NotFound(f"{on} is no closing day.")
+            raise NotFound("{on} is no closing day.", on=on)
         session.delete(day)
         record_audit(
             session, "closing_day_removed", actor=actor_of(viewer), at=now, subject=f"day:{on}"
@@ -172,19 +174,26 @@ def _must_manage_calendar(viewer: Viewer) -> None:
 def _active_agent(session: Session, agent_id: int) -> Agent:
     agent = session.get(Agent, agent_id, with_for_update=True)
     if agent is None or not agent.is_active:
-        raise NotFound(f"There is no agent {agent_id} who works here.")
+        raise NotFound("There is no agent {agent} who works here.", agent=agent_id)
     return agent
 
 
 def _check_days(first_on: date, last_on: date, *, today: date) -> None:
     if last_on < first_on:
-        raise InvalidInput(f"The last day {last_on} is before the first, {first_on}; swap them.")
+        raise InvalidInput(
+            "The last day {last_on} is before the first, {first_on}; swap them.",
+            last_on=last_on,
+            first_on=first_on,
+        )
     if last_on < today:
-        raise InvalidInput(f"The absence ended on {last_on}; record one that is not over.")
+        raise InvalidInput(
+            "The absence ended on {last_on}; record one that is not over.", last_on=last_on
+        )
     if (last_on - first_on).days >= LONGEST_ABSENCE_DAYS:
         raise InvalidInput(
-            f"An absence lasts at most {LONGEST_ABSENCE_DAYS} days;"
-            " somebody away for longer needs another consultant assigned."
+            "An absence lasts at most {days} days;"
+            " somebody away for longer needs another consultant assigned.",
+            days=LONGEST_ABSENCE_DAYS,
         )
 
 

@@ -41,11 +41,7 @@ def move_to_state(
     if state is ticket.state:
         return
     if not may_become(ticket.state, state):
-        allowed = ", ".join(sorted(TRANSITIONS[ticket.state])) or "nothing: write a new ticket"
-        raise InvalidInput(
-            f"Ticket {ticket.id} is {ticket.state} and cannot become {state};"
-            f" possible is: {allowed}."
-        )
+        raise _unreachable(ticket, state)
     record_event(
         session,
         EventKind.STATE_CHANGED,
@@ -63,6 +59,20 @@ def move_to_state(
         ticket.resolved_at = None
         _set_resolution(session, ticket.id, met_at=None)
     ticket.state = state
+
+
+def _unreachable(ticket: Ticket, wanted: State) -> InvalidInput:
+    if ticket.state is State.CLOSED:
+        return InvalidInput(
+            "Ticket {ticket} is closed for good; write a new one.", ticket=ticket.id
+        )
+    return InvalidInput(
+        "Ticket {ticket} is {state} and cannot become {wanted}; possible is: {allowed}.",
+        ticket=ticket.id,
+        state=ticket.state,
+        wanted=wanted,
+        allowed=sorted(TRANSITIONS[ticket.state]),
+    )
 
 
 def _set_resolution(session: Session, ticket_id: int, *, met_at: datetime | None) -> None:

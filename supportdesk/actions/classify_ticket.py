@@ -33,7 +33,9 @@ def set_priority(
 ) -> None:
     """Set the priority, 1 the most urgent to 4; deadlines that run already stay."""
     if priority not in PRIORITIES:
-        raise InvalidInput(f"{priority} is no priority; it goes from 1, the most urgent, to 4.")
+        raise InvalidInput(
+            "{priority} is no priority; it goes from 1, the most urgent, to 4.", priority=priority
+        )
     with runtime.database.write() as session:
         ticket = ticket_to_change(session, viewer, ticket_id, version=version)
         record_event(

@@ -35,7 +35,9 @@ def identify_sender(
     with runtime.database.write() as session:
         ticket = ticket_to_change(session, viewer, ticket_id, version=version)
         if not ticket.needs_identification:
-            raise InvalidInput(f"It is known already who ticket {ticket_id} came from.")
+            raise InvalidInput(
+                "It is known already who ticket {ticket} came from.", ticket=ticket_id
+            )
         names = session.execute(
             sa.select(Contact.name, Organisation.name)
             .join(Membership, Membership.contact_id == Contact.id)
@@ -48,8 +50,10 @@ def identify_sender(
         ).one_or_none()
         if names is None:
             raise InvalidInput(
-                f"Contact {contact_id} does not act for organisation {organisation_id} today;"
-                " choose one of its contacts on file, or have the customer name a new one."
+                "Contact {contact} does not act for organisation {organisation} today;"
+                " choose one of its contacts on file, or have the customer name a new one.",
+                contact=contact_id,
+                organisation=organisation_id,
             )
         ticket.contact_id = contact_id
         ticket.organisation_id = organisation_id

@@ -84,7 +84,9 @@ def set_mailbox_password(
             sa.select(Mailbox).where(Mailbox.address == normalise_address(address))
         )
         if mailbox is None:
-            raise NotFound(f"There is no mailbox {address}; import or add it first.")
+            raise NotFound(
+                "There is no mailbox {address}; import or add it first.", address=address
+            )
         mailbox.imap_password = seal(runtime.secret_key, password)
         record_audit(
             session,
@@ -98,15 +100,21 @@ def set_mailbox_password(
 def check_mailbox(details: MailboxDetails) -> None:
     """Raise InvalidInput, naming the field, unless the details can be stored."""
     if not is_address(details.address.strip()):
-        raise InvalidInput(f"{details.address!r} is not an email address.")
+        raise InvalidInput("{address!r} is not an email address.", address=details.address)
     if details.topic is not None and details.topic not in TOPICS:
-        raise InvalidInput(f"The topic {details.topic} cannot be used; use technical or business.")
+        raise InvalidInput(
+            "The topic {topic} cannot be used; use technical or business.", topic=details.topic
+        )
     if details.imap_security not in SECURITY:
         raise InvalidInput(
-            f"The security {details.imap_security!r} is unknown; use {', '.join(SECURITY)}."
+            "The security {security!r} is unknown; use one of: {allowed}.",
+            security=details.imap_security,
+            allowed=list(SECURITY),
         )
     if not 1 <= details.imap_port <= 65535:
-        raise InvalidInput(f"The port {details.imap_port} cannot be used; it goes from 1 to 65535.")
+        raise InvalidInput(
+            "The port {port} cannot be used; it goes from 1 to 65535.", port=details.imap_port
+        )
     if details.imap_host and not details.imap_username:
         raise InvalidInput("A mailbox that is polled needs a user name for its server.")
 
@@ -122,7 +130,7 @@ def apply_mailbox(session: Session, mailbox: Mailbox, details: MailboxDetails) -
     address = normalise_address(details.address)
     holder = session.scalar(sa.select(Mailbox.id).where(Mailbox.address == address))
     if holder not in {None, mailbox.id}:
-        raise Conflict(f"There is a mailbox {address} already; change that one.")
+        raise Conflict("There is a mailbox {address} already; change that one.", address=address)
     before = _place(mailbox)
     mailbox.address = address
     mailbox.name = details.name.strip() or address
@@ -148,5 +156,5 @@ def _mailbox(session: Session, mailbox_id: int | None) -> Mailbox:
         return Mailbox()
     mailbox = session.get(Mailbox, mailbox_id, with_for_update=True)
     if mailbox is None:
-        raise NotFound(f"There is no mailbox {mailbox_id}.")
+        raise NotFound("There is no mailbox {mailbox}.", mailbox=mailbox_id)
     return mailbox

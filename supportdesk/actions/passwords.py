@@ -21,7 +21,11 @@ def hash_password(password: str) -> str:
         InvalidInput: it is too short, too long, or too easy to guess.
     """
     if not SHORTEST <= len(password) <= LONGEST:
-        raise InvalidInput(f"A password needs {SHORTEST} to {LONGEST} characters; choose another.")
+        raise InvalidInput(
+            "A password needs {shortest} to {longest} characters; choose another.",
+            shortest=SHORTEST,
+            longest=LONGEST,
+        )
     if len(set(password)) < 5 or password.casefold() in _OBVIOUS:
         raise InvalidInput("That password is among the first that anybody tries; choose another.")
     return _hasher.hash(password)

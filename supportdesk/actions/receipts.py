@@ -76,7 +76,8 @@ def _leave_quarantine(session: Session, receipt_id: int, state: ReceiptState) ->
         return
     found = session.scalar(sa.select(Receipt.state).where(Receipt.id == receipt_id))
     if found is None:
-        raise NotFound(f"There is no receipt {receipt_id}.")
+        raise NotFound("There is no receipt {receipt}.", receipt=receipt_id)
     raise Conflict(
-        f"Receipt {receipt_id} is {found}, not in quarantine; somebody was faster than you."
+        "Receipt {receipt} is not in quarantine any more; somebody was faster than you.",
+        receipt=receipt_id,
     )

@@ -61,10 +61,16 @@ def reply(
     if not body:
         raise InvalidInput("The reply is empty; write something or leave a note instead.")
     if len(body) > MAX_CHARS:
-        raise InvalidInput(f"The reply has {len(body)} characters; {MAX_CHARS} are allowed.")
+        raise InvalidInput(
+            "The reply has {length} characters; {most} are allowed.",
+            length=len(body),
+            most=MAX_CHARS,
+        )
     if then_state not in AFTERWARDS:
         raise InvalidInput(
-            f"A ticket cannot be {then_state} after a reply; it can be {', '.join(AFTERWARDS)}."
+            "A ticket cannot be {state} after a reply; it can be: {allowed}.",
+            state=then_state,
+            allowed=list(AFTERWARDS),
         )
     now = runtime.clock()
     with runtime.database.write() as session:
@@ -88,9 +94,15 @@ def _checked(addresses: Sequence[str]) -> tuple[str, ...]:
     wanted = [address.strip() for address in addresses if address.strip()]
     for address in wanted:
         if not is_address(address):
-            raise InvalidInput(f"{address!r} is not an email address; correct or remove it.")
+            raise InvalidInput(
+                "{address!r} is not an email address; correct or remove it.", address=address
+            )
     if len(wanted) > MAX_RECIPIENTS:
-        raise InvalidInput(f"{len(wanted)} recipients; at most {MAX_RECIPIENTS} are allowed.")
+        raise InvalidInput(
+            "{count} recipients; at most {most} are allowed.",
+            count=len(wanted),
+            most=MAX_RECIPIENTS,
+        )
     return tuple(dict.fromkeys(normalise_address(address) for address in wanted))
 
 
@@ -103,8 +115,10 @@ def _refuse_blind_reply(session: Session, ticket: Ticket, last_seen_message_id: 
     )
     if newer:
         raise Conflict(
-            f"Ticket {ticket.id} has {newer} newer message(s) that you have not seen;"
-            " read them first. Your text was not sent and is still here."
+            "Ticket {ticket} has {count} newer message(s) that you have not seen;"
+            " read them first. Your text was not sent and is still here.",
+            ticket=ticket.id,
+            count=newer,
         )
 
 
@@ -118,7 +132,10 @@ def _change_ticket(
     now: datetime,
 ) -> None:
     if ticket.state is State.CLOSED:
-        raise Conflict(f"Ticket {ticket.id} is closed; open a new ticket for the customer instead.")
+        raise Conflict(
+            "Ticket {ticket} is closed; open a new ticket for the customer instead.",
+            ticket=ticket.id,
+        )
     ticket.state = then_state
     ticket.resolved_at = now if then_state is State.RESOLVED else None
     ticket.handler_id = ticket.handler_id or viewer.agent_id

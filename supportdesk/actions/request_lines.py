@@ -39,7 +39,9 @@ def propose_line(
     """
     wanted = wanted.strip()
     if len(wanted) > MAX_OBJECT_CHARS:
-        raise InvalidInput(f"What is asked for takes at most {MAX_OBJECT_CHARS} characters.")
+        raise InvalidInput(
+            "What is asked for takes at most {most} characters.", most=MAX_OBJECT_CHARS
+        )
     now = runtime.clock()
     with runtime.database.write() as session:
         ticket = _open_ticket(session, viewer, ticket_id)
@@ -68,7 +70,9 @@ def confirm_line(
         ticket = _open_ticket(session, viewer, ticket_id)
         line = _line(session, ticket, line_id)
         if line.state is not LineState.PROPOSED:
-            raise Conflict(f"The line is {line.state} already; look at the ticket again.")
+            raise Conflict(
+                "The line is {state} already; look at the ticket again.", state=line.state
+            )
         authority = _check(session, ticket, line, circumstances, viewer=viewer, at=now)[1]
         line.state = LineState.CONFIRMED
         _record(session, EventKind.LINE_CONFIRMED, line, viewer, now, outcome=authority.outcome)
@@ -88,7 +92,9 @@ def dismiss_line(
         ticket = _open_ticket(session, viewer, ticket_id)
         line = _line(session, ticket, line_id)
         if line.state not in _UNDECIDED:
-            raise Conflict(f"The line is {line.state} already; look at the ticket again.")
+            raise Conflict(
+                "The line is {state} already; look at the ticket again.", state=line.state
+            )
         line.state = LineState.DISMISSED
         _record(session, EventKind.LINE_DISMISSED, line, viewer, now, reason=reason.strip())
 
@@ -129,27 +135,34 @@ def carry_out_line(
         _record(session, kind, line, viewer, now, outcome=authority.outcome)
     # Only now, so that the refusal is stored.
     if not is_allowed:
-        raise NotAllowed(explain_refusal(authority))
+        raise _refusal(authority)
     return authority
 
 
-def explain_refusal(authority: Authority) -> str:
-    """Say in English why something may not be carried out and what would help."""
+def _refusal(authority: Authority) -> NotAllowed:
+    """Say why something may not be carried out and what would help."""
     match authority.outcome:
-        case Outcome.ALLOWED:
-            return "It may be carried out."
         case Outcome.NEEDS_LEVEL:
-            proofs = f" and {', '.join(authority.missing)}" if authority.missing else ""
-            return (
-                f"We are not sure enough who asks: this needs {authority.level_needed}{proofs},"
-                f" the request came with {authority.level_given}. Have the contact confirm it."
+            level = authority.level_needed
+            return NotAllowed(
+                "We are not sure enough who asks: this needs {needed}; the request came with"
+                " {given}. Have the contact confirm it.",
+                needed=[*([level] if level else ()), *authority.missing],
+                given=authority.level_given,
             )
         case Outcome.NEEDS_APPROVAL:
-            return f"The customer's {authority.approver} has to approve it first; it waits."
+            return NotAllowed(
+                "The customer's {approver} has to approve it first; it waits.",
+                approver=authority.approver,
+            )
         case Outcome.INFORMATION_ONLY:
-            return "The contact may be given information about it, but nothing may be carried out."
-        case Outcome.REFUSED:
-            return "The contact's roles do not cover it; somebody with the right role has to ask."
+            return NotAllowed(
+                "The contact may be given information about it, but nothing may be carried out."
+            )
+        case Outcome.ALLOWED | Outcome.REFUSED:
+            return NotAllowed(
+                "The contact's roles do not cover it; somebody with the right role has to ask."
+            )
         case _ as unreachable:
             assert_never(unreachable)
 
@@ -157,14 +170,18 @@ def explain_refusal(authority: Authority) -> str:
 def _open_ticket(session: Session, viewer: Viewer, ticket_id: int) -> Ticket:
     ticket = ticket_to_change(session, viewer, ticket_id)
     if ticket.state is State.CLOSED:
-        raise InvalidInput(f"Ticket {ticket_id} is closed; what is still wanted needs a new one.")
+        raise InvalidInput(
+            "Ticket {ticket} is closed; what is still wanted needs a new one.", ticket=ticket_id
+        )
     return ticket
 
 
 def _line(session: Session, ticket: Ticket, line_id: int) -> RequestLine:
     line = session.get(RequestLine, line_id)
     if line is None or line.ticket_id != ticket.id:
-        raise NotFound(f"Ticket {ticket.id} has no request line {line_id}.")
+        raise NotFound(
+            "Ticket {ticket} has no request line {line}.", ticket=ticket.id, line=line_id
+        )
     return line
 
 
@@ -172,7 +189,7 @@ def _must_be_confirmed(line: RequestLine) -> None:
     if line.state is LineState.PROPOSED:
         raise InvalidInput("Confirm first that this is what the customer asks for.")
     if line.state not in _MAY_BE_TRIED:
-        raise Conflict(f"The line is {line.state} already; look at the ticket again.")
+        raise Conflict("The line is {state} already; look at the ticket again.", state=line.state)
 
 
 def _check(

@@ -13,7 +13,7 @@ LANGUAGES = ("cs", "en")
 def set_language(runtime: Runtime, viewer: Viewer, language: str) -> None:
     """Speak Czech or English to the viewer from now on."""
     if language not in LANGUAGES:
-        raise InvalidInput(f"The language {language!r} is unknown; use cs or en.")
+        raise InvalidInput("The language {language!r} is unknown; use cs or en.", language=language)
     with runtime.database.write() as session:
         session.execute(
             sa.update(Agent).where(Agent.id == viewer.agent_id).values(language=language)

@@ -57,7 +57,7 @@ def find_agent(runtime: Runtime, username: str) -> int:
             sa.select(Agent.id).where(Agent.username == username.strip().casefold())
         )
     if agent_id is None:
-        raise NotFound(f"There is no agent {username}; import or add her first.")
+        raise NotFound("There is no agent {username}; import or add her first.", username=username)
     return agent_id
 
 
@@ -67,5 +67,5 @@ def _account(runtime: Runtime, agent_id: int) -> tuple[str, str | None]:
             sa.select(Agent.username, Agent.password_hash).where(Agent.id == agent_id)
         ).one_or_none()
     if row is None:
-        raise NotFound(f"There is no agent {agent_id}.")
+        raise NotFound("There is no agent {agent}.", agent=agent_id)
     return row.username, row.password_hash

@@ -25,12 +25,15 @@ def ticket_to_change(
         .with_for_update(of=Ticket)
     ).one_or_none()
     if row is None:
-        raise NotFound(f"There is no ticket {ticket_id} that you may see; check its number.")
+        raise NotFound(
+            "There is no ticket {ticket} that you may see; check its number.", ticket=ticket_id
+        )
     ticket: Ticket = row.Ticket
     if not row.is_writable:
         raise NotAllowed(
-            f"You may read ticket {ticket_id}, but not work on it;"
-            " ask the customer centre, the pool or a supervisor."
+            "You may read ticket {ticket}, but not work on it;"
+            " ask the customer centre, the pool or a supervisor.",
+            ticket=ticket_id,
         )
     if version is not None:
         _count_change(ticket, version)
@@ -40,7 +43,8 @@ def ticket_to_change(
 def _count_change(ticket: Ticket, version: int) -> None:
     if ticket.version != version:
         raise Conflict(
-            f"Somebody changed ticket {ticket.id} in the meantime and nothing of yours was saved;"
-            " look at the ticket again and repeat what is still needed."
+            "Somebody changed ticket {ticket} in the meantime and nothing of yours was saved;"
+            " look at the ticket again and repeat what is still needed.",
+            ticket=ticket.id,
         )
     ticket.version += 1

@@ -26,11 +26,15 @@ def decide_anew(session: Session, ticket: Ticket, *, now: datetime) -> Decision:
     The priority never falls. Runs inside the caller's transaction.
     """
     if ticket.contact_id is None or ticket.organisation_id is None:
-        raise NotFound(f"Ticket {ticket.id} has no known sender; find out who wrote it first.")
+        raise NotFound(
+            "Ticket {ticket} has no known sender; find out who wrote it first.", ticket=ticket.id
+        )
     today = local_date(now)
     identity = find_identity(session, ticket.contact_id, ticket.organisation_id, today)
     if identity is None:
-        raise NotFound(f"The contact of ticket {ticket.id} does not act for its organisation.")
+        raise NotFound(
+            "The contact of ticket {ticket} does not act for its organisation.", ticket=ticket.id
+        )
     assigned = find_assigned(session, {identity.organisation_id: identity.contract_id}, today)
     serving = assigned.get(identity.organisation_id, NOBODY)
     agents, calendar = load_agents(session, now), load_calendar(session)
