@@ -2,12 +2,9 @@
 
 from collections.abc import Collection
 
-import sqlalchemy as sa
-
 from supportdesk.actions.runtime import Runtime
 from supportdesk.actions.settle_work import show_given_up
 from supportdesk.db import work
-from supportdesk.db.models import Work, WorkState
 from supportdesk.db.work import Claim, Kind
 
 
@@ -17,12 +14,8 @@ def claim_work(
     """Take up to `limit` due pieces of work of these kinds; an empty list when nothing is due."""
     now = runtime.clock()
     with runtime.database.read() as session:
-        is_due = session.scalar(
-            sa.select(Work.id)
-            .where(Work.state == WorkState.READY, Work.visible_at <= now, Work.kind.in_(kinds))
-            .limit(1)
-        )
-    if is_due is None:
+        is_due = work.is_anything_due(session, kinds, now=now)
+    if not is_due:
         return []
     with runtime.database.write() as session:
         for buried in work.bury_exhausted(session, kinds, now=now):

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from supportdesk.channels.email.parse import readable_headers
 from supportdesk.channels.email.tokens import split_plus
 from supportdesk.db.bulk import table_of
 from supportdesk.db.models import Mailbox, Receipt, ReceiptState
+from supportdesk.db.queries.prepared import AnySelect, fetch
 from supportdesk.db.work import Kind, enqueue_many, insert_or_ignore
 from supportdesk.errors import NotFound
 from supportdesk.messages import Channel
@@ -138,12 +140,15 @@ def imap_identity(mailbox_id: int, uidvalidity: int, uid: int) -> str:
 
 def _mailboxes_of(session: Session, addresses: Collection[str]) -> list[int]:
     wanted = {normalise_address(split_plus(address).base) for address in addresses}
-    return list(
-        session.scalars(
-            sa.select(Mailbox.id)
-            .where(Mailbox.address.in_(wanted), Mailbox.is_active)
-            .order_by(Mailbox.id)
-        )
+    return list(fetch(session, _active_mailboxes(), addresses=list(wanted)).scalars())
+
+
+@cache
+def _active_mailboxes() -> AnySelect:
+    return (
+        sa.select(Mailbox.id)
+        .where(Mailbox.address.in_(sa.bindparam("addresses", expanding=True)), Mailbox.is_active)
+        .order_by(Mailbox.id)
     )
 
 
@@ -151,10 +156,10 @@ def _keep(
     session: Session, rows: list[dict[str, Any]], *, now: datetime, max_attempts: int
 ) -> None:
     table = table_of(Receipt)
+    keeping = insert_or_ignore(session, table).returning(table.c.id)
     new_ids: list[int] = []
     for row in rows:
-        insert = insert_or_ignore(session, table).values(**row).returning(table.c.id)
-        new_id = session.scalar(insert)
+        new_id = session.connection().scalar(keeping, row)
         if new_id is not None and row.get("state") is None:
             new_ids.append(new_id)
     enqueue_many(

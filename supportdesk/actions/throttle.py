@@ -1,10 +1,9 @@
 """Count what happens too often, in the database, so that all processes share one limit."""
 
-from collections.abc import Collection, Mapping
 import math
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -12,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from supportdesk.db.bulk import table_of
 from supportdesk.db.models import Throttle
-from supportdesk.db.queries.prepared import fetch
+from supportdesk.db.queries.prepared import AnySelect, fetch
 
 WINDOW = timedelta(minutes=15)
 
@@ -69,7 +68,7 @@ def seconds_until_next_window(now: datetime) -> int:
 
 
 @cache
-def _counts() -> sa.Select[Any]:
+def _counts() -> AnySelect:
     return sa.select(Throttle.bucket, Throttle.count).where(
         Throttle.bucket.in_(sa.bindparam("buckets", expanding=True)),
         Throttle.window_at == sa.bindparam("at"),

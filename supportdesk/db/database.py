@@ -1,7 +1,8 @@
 """The two ways to use the database: reading, and writing in one transaction."""
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, sessionmaker
@@ -18,6 +19,10 @@ class Database:
         self._writer = sessionmaker(
             engine.execution_options(**{WRITES: True}), expire_on_commit=False
         )
+        # SQLite has one writer at a time, and whoever finds it busy sleeps up to 100 ms before
+        # asking again. The threads of one process wait for each other without sleeping.
+        is_sqlite = engine.dialect.name == "sqlite"
+        self._turn = threading.Lock() if is_sqlite else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -28,7 +33,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Give a session that commits at the end of the block, or rolls back on any error."""
-        with self._writer.begin() as session:
+        with self._turn, self._writer.begin() as session:
             yield session
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -67,6 +68,46 @@ class Buried:
 
 CUT_SHORT = "every attempt was cut short; the worker was killed or crashed each time"
 
+# Built once: building them costs several times what the database needs for them.
+_IS_DUE = sa.and_(
+    _work.c.state == WorkState.READY,
+    _work.c.visible_at <= sa.bindparam("now"),
+    _work.c.kind.in_(sa.bindparam("kinds", expanding=True)),
+)
+_WAITING = sa.select(_work.c.id).where(_IS_DUE).order_by(_work.c.visible_at, _work.c.id)
+_IS_FIRST_BEGUN = _WAITING.with_only_columns(_work.c.attempts > 0).limit(1)
+_DUE = (
+    _WAITING.where((_work.c.attempts > 0) == sa.bindparam("begun"))
+    .limit(sa.bindparam("most"))
+    .with_for_update(skip_locked=True)
+    .cte("due")
+    .prefix_with("MATERIALIZED", dialect="postgresql")
+)
+_TAKE = (
+    sa.update(_work)
+    .where(_work.c.id.in_(sa.select(_DUE.c.id)))
+    .values(
+        visible_at=sa.bindparam("lease_ends"),
+        attempts=_work.c.attempts + 1,
+        lease=sa.bindparam("new_lease"),
+    )
+    .returning(_work.c.id, _work.c.kind, _work.c.payload, _work.c.attempts, _work.c.max_attempts)
+)
+_BURY_EXHAUSTED = (
+    sa.update(_work)
+    .where(_IS_DUE, _work.c.attempts >= _work.c.max_attempts)
+    .values(
+        state=WorkState.DEAD,
+        finished_at=sa.bindparam("now"),
+        lease=None,
+        problem=sa.func.coalesce(_work.c.problem, CUT_SHORT),
+    )
+    .returning(_work.c.kind, _work.c.payload, _work.c.problem)
+)
+_OURS = sa.update(_work).where(
+    _work.c.id.in_(sa.bindparam("ours", expanding=True)), _work.c.lease == sa.bindparam("our_lease")
+)
+
 
 def enqueue(
     session: Session,
@@ -115,7 +156,13 @@ def enqueue_many(
         }
         for payload, key in zip(payloads, keys, strict=True)
     ]
-    session.execute(insert_or_ignore(session, _work), rows)
+    session.connection().execute(insert_or_ignore(session, _work), rows)
+
+
+def is_anything_due(session: Session, kinds: Collection[Kind], *, now: datetime) -> bool:
+    """Tell whether there is work of these kinds to claim."""
+    asked = {"kinds": list(kinds), "now": now}
+    return session.connection().scalar(_IS_FIRST_BEGUN, asked) is not None
 
 
 def claim(
@@ -131,34 +178,21 @@ def claim(
     Work that somebody began before and did not finish is taken alone: if it is what kills its
     workers, the work beside it does not lose its attempts with it.
     """
-    waiting = (
-        sa.select(_work.c.id)
-        .where(_work.c.state == WorkState.READY, _work.c.visible_at <= now)
-        .where(_work.c.kind.in_(kinds))
-        .order_by(_work.c.visible_at, _work.c.id)
-    )
-    begun_before = session.scalar(waiting.with_only_columns(_work.c.attempts > 0).limit(1))
+    connection = session.connection()
+    asked: dict[str, Any] = {"kinds": list(kinds), "now": now}
+    begun_before = connection.scalar(_IS_FIRST_BEGUN, asked)
     if begun_before is None:
         return []
-    due = (
-        waiting.where((_work.c.attempts > 0) == begun_before)
-        .limit(1 if begun_before else limit)
-        .with_for_update(skip_locked=True)
-        .cte("due")
-        .prefix_with("MATERIALIZED", dialect="postgresql")
-    )
     lease = secrets.token_hex(16)
-    taken = session.execute(
-        sa.update(_work)
-        .where(_work.c.id.in_(sa.select(due.c.id)))
-        .values(
-            visible_at=now + timedelta(seconds=lease_seconds),
-            attempts=_work.c.attempts + 1,
-            lease=lease,
-        )
-        .returning(
-            _work.c.id, _work.c.kind, _work.c.payload, _work.c.attempts, _work.c.max_attempts
-        )
+    taken = connection.execute(
+        _TAKE,
+        asked
+        | {
+            "begun": begun_before,
+            "most": 1 if begun_before else limit,
+            "lease_ends": now + timedelta(seconds=lease_seconds),
+            "new_lease": lease,
+        },
     ).all()
     claims = [
         Claim(row.id, row.kind, row.payload, row.attempts, row.max_attempts, lease) for row in taken
@@ -168,18 +202,7 @@ def claim(
 
 def bury_exhausted(session: Session, kinds: Collection[Kind], *, now: datetime) -> list[Buried]:
     """Mark work dead whose every attempt was cut short by a crash; give what was buried."""
-    buried = session.execute(
-        sa.update(_work)
-        .where(_work.c.state == WorkState.READY, _work.c.visible_at <= now)
-        .where(_work.c.kind.in_(kinds), _work.c.attempts >= _work.c.max_attempts)
-        .values(
-            state=WorkState.DEAD,
-            finished_at=now,
-            lease=None,
-            problem=sa.func.coalesce(_work.c.problem, CUT_SHORT),
-        )
-        .returning(_work.c.kind, _work.c.payload, _work.c.problem)
-    )
+    buried = session.connection().execute(_BURY_EXHAUSTED, {"kinds": list(kinds), "now": now})
     return [Buried(Kind(row.kind), row.payload, row.problem) for row in buried]
 
 
@@ -245,7 +268,12 @@ def is_asked_for(session: Session, name: str) -> bool:
 
 def insert_or_ignore(session: Session, table: sa.Table) -> sa.Insert:
     """Build an INSERT that skips rows which some unique key forbids."""
-    if session.get_bind().dialect.name == "postgresql":
+    return _insert_or_ignore(session.get_bind().dialect.name, table)
+
+
+@cache
+def _insert_or_ignore(dialect: str, table: sa.Table) -> sa.Insert:
+    if dialect == "postgresql":
         return postgresql.insert(table).on_conflict_do_nothing()
     return sqlite.insert(table).on_conflict_do_nothing()
 
@@ -253,12 +281,10 @@ def insert_or_ignore(session: Session, table: sa.Table) -> sa.Insert:
 def _update_ours(session: Session, claims: Sequence[Claim], values: dict[str, Any]) -> None:
     if not claims:
         return
-    changed = session.execute(
-        sa.update(_work)
-        .where(_work.c.id.in_([one.id for one in claims]), _work.c.lease == claims[0].lease)
-        .values(**values)
+    changed = session.connection().execute(
+        _OURS.values(**values), {"ours": [one.id for one in claims], "our_lease": claims[0].lease}
     )
-    if cast(sa.CursorResult[Any], changed).rowcount != len(claims):
+    if changed.rowcount != len(claims):
         raise LeaseLost(
             f"The lease on {claims[0].kind} work ran out before it was finished;"
             " its effects are rolled back and another worker goes on."

@@ -1,6 +1,7 @@
 """Understand kept mails and bring each to its desk; what cannot be read goes to quarantine."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from supportdesk.actions.keys import THREADS, instance_id, key_for
 from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email.tokens import read_address
 from supportdesk.db.models import Receipt, ReceiptState
+from supportdesk.db.queries.prepared import AnySelect, fetch
 from supportdesk.db.work import Claim, finish
 from supportdesk.errors import NotFound, Unreadable
 from supportdesk.messages import Automatic, InboundMessage
@@ -59,19 +61,25 @@ def quarantine(session: Session, receipt_id: int, problem: str) -> None:
 def _receipts(runtime: Runtime, claims: Sequence[Claim]) -> list[sa.Row[tuple[object, ...]]]:
     wanted = [claim.payload["receipt_id"] for claim in claims]
     with runtime.database.read() as session:
-        return list(
-            session.execute(
-                sa.select(
-                    Receipt.id,
-                    Receipt.mailbox_id,
-                    Receipt.received_at,
-                    Receipt.blob_key,
-                    Receipt.envelope,
-                )
-                .where(Receipt.id.in_(wanted), Receipt.state == ReceiptState.RECEIVED)
-                .order_by(Receipt.id)
-            )
+        return list(fetch(session, _waiting(), wanted=wanted))
+
+
+@cache
+def _waiting() -> AnySelect:
+    return (
+        sa.select(
+            Receipt.id,
+            Receipt.mailbox_id,
+            Receipt.received_at,
+            Receipt.blob_key,
+            Receipt.envelope,
         )
+        .where(
+            Receipt.id.in_(sa.bindparam("wanted", expanding=True)),
+            Receipt.state == ReceiptState.RECEIVED,
+        )
+        .order_by(Receipt.id)
+    )
 
 
 def _understand(

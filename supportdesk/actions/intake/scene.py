@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -11,6 +12,7 @@ from supportdesk.channels.email.addresses import normalise_address
 from supportdesk.channels.email.tokens import read_address, read_message_id
 from supportdesk.db.models import Mailbox, Ticket
 from supportdesk.db.queries.pool import load_pool
+from supportdesk.db.queries.prepared import AnySelect, fetch
 from supportdesk.db.queries.senders import Identity, find_identities
 from supportdesk.db.queries.service import Assigned, find_assigned, load_agents, load_calendar
 from supportdesk.db.queries.threads import (
@@ -159,10 +161,15 @@ def _present(found: Iterable[int | None]) -> list[int]:
 
 
 def _mailboxes(session: Session) -> dict[int, MailboxFact]:
-    rows = session.execute(sa.select(Mailbox.id, Mailbox.address, Mailbox.name, Mailbox.topic))
+    rows = fetch(session, _all_mailboxes())
     return {
         row.id: MailboxFact(
             row.address, row.name, facts.TopicKind(row.topic) if row.topic else None
         )
         for row in rows
     }
+
+
+@cache
+def _all_mailboxes() -> AnySelect:
+    return sa.select(Mailbox.id, Mailbox.address, Mailbox.name, Mailbox.topic)

@@ -6,6 +6,7 @@ These functions run inside the caller's transaction.
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -183,10 +184,15 @@ def _write_attachments(
 
 
 def _mark_processed(session: Session, done: Sequence[tuple[int, int]]) -> None:
+    rows = [{"receipt": receipt_id, "message": message_id} for receipt_id, message_id in done]
+    session.connection().execute(_processed(), rows)
+
+
+@cache
+def _processed() -> sa.Update:
     receipt = table_of(Receipt)
-    session.execute(
+    return (
         sa.update(receipt)
         .where(receipt.c.id == sa.bindparam("receipt"))
-        .values(state=ReceiptState.PROCESSED, message_id=sa.bindparam("message"), problem=None),
-        [{"receipt": receipt_id, "message": message_id} for receipt_id, message_id in done],
+        .values(state=ReceiptState.PROCESSED, message_id=sa.bindparam("message"), problem=None)
     )

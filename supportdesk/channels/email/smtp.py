@@ -118,16 +118,19 @@ def _connection(relay: Relay, timeout_seconds: float) -> Iterator[smtplib.SMTP]:
 
 def _connect(relay: Relay, timeout_seconds: float) -> smtplib.SMTP:
     name = _own_name()
-    context = ssl.create_default_context()
     if relay.security == "tls":
         connection: smtplib.SMTP = smtplib.SMTP_SSL(
-            relay.host, relay.port, name, timeout=timeout_seconds, context=context
+            relay.host,
+            relay.port,
+            name,
+            timeout=timeout_seconds,
+            context=ssl.create_default_context(),
         )
     else:
         connection = smtplib.SMTP(relay.host, relay.port, name, timeout=timeout_seconds)
     try:
         if relay.security == "starttls":
-            connection.starttls(context=context)
+            connection.starttls(context=ssl.create_default_context())
         connection.ehlo_or_helo_if_needed()
         if relay.username:
             _log_in(connection, relay)

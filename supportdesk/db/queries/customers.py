@@ -23,11 +23,11 @@ from supportdesk.db.models import (
     Service,
     Ticket,
 )
-from supportdesk.db.queries.prepared import MOST_VIEWERS, fetch
+from supportdesk.db.queries.prepared import MOST_VIEWERS, AnySelect, fetch
 from supportdesk.db.queries.ticket_list import Cursor, TicketPage, page_of, page_statement
 from supportdesk.db.queries.validity import valid_on
 from supportdesk.db.queries.viewers import Viewer
-from supportdesk.db.queries.visibility import visible_tickets
+from supportdesk.db.queries.visibility import Condition, visible_tickets
 from supportdesk.messages import Channel
 from supportdesk.tickets import State
 
@@ -73,7 +73,7 @@ class Person:
 
 def find_customer(session: Session, viewer: Viewer, organisation_id: int) -> CustomerCard | None:
     """Give an organisation that the viewer may see: all are open to whoever sees all tickets."""
-    visible = sa.true()
+    visible: Condition = sa.true()
     if not viewer.sees_all_tickets:
         visible = (
             sa.exists()
@@ -113,7 +113,7 @@ def find_servants(
 
 
 @cache
-def _servants() -> sa.Select[Any]:
+def _servants() -> AnySelect:
     return (
         sa.select(Assignment.service, Agent.name)
         .join(Agent, Agent.id == Assignment.agent_id)
@@ -123,7 +123,7 @@ def _servants() -> sa.Select[Any]:
                 Assignment.contract_id == sa.bindparam("contract_id"),
             )
         )
-        .where(_in_force(Assignment))
+        .where(valid_on(Assignment))
         .order_by(Assignment.organisation_id.is_not(None), Assignment.valid_from, Assignment.id)
     )
 
@@ -147,8 +147,8 @@ def find_person(
 
 
 @cache
-def _person() -> sa.CompoundSelect[Any]:
-    wanted = sa.bindparam("contact_id")
+def _person() -> sa.CompoundSelect[*tuple[Any, ...]]:
+    wanted: sa.BindParameter[int] = sa.bindparam("contact_id", type_=Contact.id.type)
     return sa.union_all(
         sa.select(sa.literal_column("'name'"), Contact.name).where(Contact.id == wanted),
         sa.select(sa.literal_column("'role'"), MembershipRole.role)
@@ -156,8 +156,8 @@ def _person() -> sa.CompoundSelect[Any]:
         .where(
             Membership.contact_id == wanted,
             Membership.organisation_id == sa.bindparam("organisation_id"),
-            _in_force(Membership),
-            _in_force(MembershipRole),
+            valid_on(Membership),
+            valid_on(MembershipRole),
         ),
         sa.select(sa.literal_column("'address'"), ContactAddress.address).where(
             ContactAddress.contact_id == wanted
@@ -166,11 +166,6 @@ def _person() -> sa.CompoundSelect[Any]:
             ContactNumber.contact_id == wanted
         ),
     )
-
-
-def _in_force(row: Any) -> sa.ColumnElement[bool]:
-    """Give the condition of `valid_on` for a prepared statement's parameter `today`."""
-    return valid_on(row, sa.bindparam("today", type_=sa.Date()))  # type: ignore[arg-type]
 
 
 def list_people(session: Session, organisation_id: int, today: date) -> list[Person]:
@@ -222,7 +217,7 @@ def list_earlier(
 
 
 @lru_cache(maxsize=MOST_VIEWERS)
-def _earlier(viewer: Viewer) -> sa.Select[Any]:
+def _earlier(viewer: Viewer) -> AnySelect:
     return (
         sa.select(Ticket.id, Ticket.subject, Ticket.state, Ticket.channel, Ticket.created_at)
         .where(
@@ -254,7 +249,7 @@ def list_history(
 
 def find_visible_contact(session: Session, viewer: Viewer, contact_id: int) -> str | None:
     """Give the name of a contact that the viewer may see, None for any other."""
-    visible = sa.true()
+    visible: Condition = sa.true()
     if not viewer.sees_all_tickets:
         visible = (
             sa.exists()

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supportdesk.db.models import Agent, Team, TeamMember
-from supportdesk.db.queries.prepared import fetch
+from supportdesk.db.queries.prepared import AnySelect, fetch
 from supportdesk.routing.facts import AgentStatus
 from supportdesk.tickets import Desk
 
@@ -29,7 +28,7 @@ def list_colleagues(session: Session) -> list[Colleague]:
 
 
 @cache
-def _colleagues() -> sa.Select[Any]:
+def _colleagues() -> AnySelect:
     return (
         sa.select(Team.desk, Agent.id, Agent.name, Agent.status)
         .join(TeamMember, TeamMember.team_id == Team.id)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from supportdesk.db.models import Agent, Contact, HandOver, Organisation, Ticket
-from supportdesk.db.queries.prepared import MOST_VIEWERS, fetch
+from supportdesk.db.queries.prepared import MOST_VIEWERS, AnySelect, fetch
 from supportdesk.db.queries.viewers import Viewer
 from supportdesk.db.queries.visibility import Condition, visible_tickets
 from supportdesk.tickets import Desk, State
@@ -68,13 +68,13 @@ def may_acknowledge(viewer: Viewer, row: HandOverRow) -> bool:
 
 
 @lru_cache(maxsize=MOST_VIEWERS)
-def _for(viewer: Viewer) -> sa.Select[Any]:
+def _for(viewer: Viewer) -> AnySelect:
     whose = sa.true() if viewer.is_supervisor else _own(viewer)
     return _open().where(whose, visible_tickets(viewer))
 
 
 @lru_cache(maxsize=MOST_VIEWERS)
-def _of_ticket(viewer: Viewer) -> sa.Select[Any]:
+def _of_ticket(viewer: Viewer) -> AnySelect:
     return _open().where(HandOver.ticket_id == sa.bindparam("ticket_id"), visible_tickets(viewer))
 
 
@@ -82,7 +82,7 @@ def _own(viewer: Viewer) -> Condition:
     return sa.or_(HandOver.owner_id == viewer.agent_id, HandOver.recipient_id == viewer.agent_id)
 
 
-def _open() -> sa.Select[Any]:
+def _open() -> AnySelect:
     owner, recipient = aliased(Agent), aliased(Agent)
     return (
         sa.select(

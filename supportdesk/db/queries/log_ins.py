@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supportdesk.db.models import Agent, AgentRight, LoginSession, Right, Team, TeamMember
-from supportdesk.db.queries.prepared import fetch
+from supportdesk.db.queries.prepared import AnySelect, fetch
 from supportdesk.db.queries.viewers import Viewer
 from supportdesk.routing.facts import AgentStatus
 from supportdesk.tickets import Desk
@@ -56,7 +55,7 @@ def find_logged_in(
 
 
 @cache
-def _logged_in() -> sa.Select[Any]:
+def _logged_in() -> AnySelect:
     """Ask for the session, the agent, her desks and her rights at once: every page asks it."""
     desks = (
         sa.select(sa.func.aggregate_strings(Team.desk.cast(sa.Text), ","))

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supportdesk.db.models import Mailbox
-from supportdesk.db.queries.prepared import fetch
+from supportdesk.db.queries.prepared import AnySelect, fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ def our_addresses(session: Session) -> frozenset[str]:
 
 
 @cache
-def _addresses() -> sa.Select[Any]:
+def _addresses() -> AnySelect:
     return sa.select(Mailbox.address)
 
 
@@ -52,7 +51,7 @@ def find_mailbox(session: Session, mailbox_id: int) -> MailboxRow | None:
     return MailboxRow(*row) if row else None
 
 
-def _rows() -> sa.Select[Any]:
+def _rows() -> AnySelect:
     return sa.select(
         Mailbox.id,
         Mailbox.address,

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supportdesk.db.queries.hand_overs import count_hand_overs
-from supportdesk.db.queries.prepared import MOST_VIEWERS, fetch
+from supportdesk.db.queries.prepared import MOST_VIEWERS, AnySelect, fetch
 from supportdesk.db.queries.quarantine import count_quarantined
 from supportdesk.db.queries.ticket_list import View, count_view, views_of
 from supportdesk.db.queries.viewers import Viewer
@@ -26,7 +25,7 @@ def count_menu(session: Session, viewer: Viewer) -> Mapping[str, int]:
 
 
 @lru_cache(maxsize=MOST_VIEWERS)
-def _counts(viewer: Viewer) -> sa.Select[Any] | None:
+def _counts(viewer: Viewer) -> AnySelect | None:
     counts = {
         str(view): count_view(viewer, view) for view in views_of(viewer) if view is not View.DONE
     }

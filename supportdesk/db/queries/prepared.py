@@ -9,12 +9,21 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+Statement = sa.Select[*tuple[Any, ...]]
+"""A question, whatever columns it gives."""
+
 MOST_VIEWERS = 512
 """How many viewers' own forms of a statement are kept."""
 
 
+AnySelect = sa.Select[*tuple[Any, ...]]
+AnyUnion = sa.CompoundSelect[*tuple[Any, ...]]
+
+
 def fetch(
-    session: Session, statement: sa.Select[Any] | sa.CompoundSelect[Any], **parameters: Any
-) -> sa.CursorResult[Any]:
-    """Run a prepared statement within the session's transaction."""
+    session: Session, statement: AnySelect | AnyUnion, **parameters: Any
+) -> sa.CursorResult[*tuple[Any, ...]]:
+    """Run a prepared statement within the session's transaction; it sees what the session holds."""
+    if session.autoflush:
+        session.flush()
     return session.connection().execute(statement, parameters)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,8 +17,8 @@ from supportdesk.db.models import (
     MembershipRole,
     Organisation,
 )
+from supportdesk.db.queries.prepared import AnySelect, fetch
 from supportdesk.db.queries.validity import valid_on
-
 
 TECHNICAL_ROLE = "technical_admin"
 
@@ -47,12 +48,7 @@ def find_identities(
 
     One entry for each membership valid that day; addresses that nobody has are absent.
     """
-    rows = session.execute(
-        _identities(today)
-        .add_columns(ContactAddress.address)
-        .join(ContactAddress, ContactAddress.contact_id == Contact.id)
-        .where(ContactAddress.address.in_(addresses))
-    )
+    rows = fetch(session, _by_address(), addresses=list(addresses), today=today)
     return _identities_by_address(rows)
 
 
@@ -60,15 +56,35 @@ def find_identity(
     session: Session, contact_id: int, organisation_id: int, today: date
 ) -> Identity | None:
     """Find a contact acting for an organisation on the local day `today`, None if it does not."""
-    rows = session.execute(
-        _identities(today)
-        .add_columns(sa.literal("").label("address"))
-        .where(Contact.id == contact_id, Organisation.id == organisation_id)
+    rows = fetch(
+        session, _by_ids(), contact_id=contact_id, organisation_id=organisation_id, today=today
     )
     return next(iter(_identities_by_address(rows).get("", ())), None)
 
 
-def _identities(today: date) -> sa.Select[*tuple[Any, ...]]:
+@cache
+def _by_address() -> AnySelect:
+    return (
+        _identities()
+        .add_columns(ContactAddress.address)
+        .join(ContactAddress, ContactAddress.contact_id == Contact.id)
+        .where(ContactAddress.address.in_(sa.bindparam("addresses", expanding=True)))
+    )
+
+
+@cache
+def _by_ids() -> AnySelect:
+    return (
+        _identities()
+        .add_columns(sa.literal("").label("address"))
+        .where(
+            Contact.id == sa.bindparam("contact_id"),
+            Organisation.id == sa.bindparam("organisation_id"),
+        )
+    )
+
+
+def _identities() -> AnySelect:
     return (
         sa.select(
             Contact.id.label("contact_id"),
@@ -84,11 +100,9 @@ def _identities(today: date) -> sa.Select[*tuple[Any, ...]]:
         .join(Organisation, Organisation.id == Membership.organisation_id)
         .outerjoin(
             MembershipRole,
-            sa.and_(
-                MembershipRole.membership_id == Membership.id, valid_on(MembershipRole, today)
-            ),
+            sa.and_(MembershipRole.membership_id == Membership.id, valid_on(MembershipRole)),
         )
-        .where(valid_on(Membership, today))
+        .where(valid_on(Membership))
         .order_by(Contact.id, Organisation.id)
     )
 

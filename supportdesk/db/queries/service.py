@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supportdesk.db.models import Absence, Agent, Assignment, ClosingDay, Service
+from supportdesk.db.queries.prepared import AnySelect, fetch
 from supportdesk.db.queries.validity import valid_on
 from supportdesk.routing import facts
 from supportdesk.routing.calendar import BusinessCalendar
@@ -36,21 +37,12 @@ def find_assigned(
     of several the latest begun counts.
     """
     contracts = {contract for contract in organisations.values() if contract is not None}
-    rows = session.execute(
-        sa.select(
-            Assignment.service,
-            Assignment.agent_id,
-            Assignment.organisation_id,
-            Assignment.contract_id,
-        )
-        .where(
-            sa.or_(
-                Assignment.organisation_id.in_(list(organisations)),
-                Assignment.contract_id.in_(contracts),
-            )
-        )
-        .where(valid_on(Assignment, today))
-        .order_by(Assignment.valid_from, Assignment.id)
+    rows = fetch(
+        session,
+        _assignments(),
+        organisations=list(organisations),
+        contracts=list(contracts),
+        today=today,
     ).all()
     own = {(row.organisation_id, row.service): row.agent_id for row in rows}
     common = {(row.contract_id, row.service): row.agent_id for row in rows if row.contract_id}
@@ -71,15 +63,7 @@ def find_assigned(
 def load_agents(session: Session, at: datetime) -> Mapping[int, facts.Agent]:
     """Load every agent with the absences that have not ended at `at`."""
     absences: dict[int, list[facts.Absence]] = defaultdict(list)
-    for row in session.execute(
-        sa.select(
-            Absence.agent_id,
-            Absence.starts_at,
-            Absence.ends_at,
-            Absence.kind,
-            Absence.substitute_id,
-        ).where(Absence.ends_at > at)
-    ):
+    for row in fetch(session, _absences(), at=at):
         absences[row.agent_id].append(
             facts.Absence(row.starts_at, row.ends_at, row.kind, row.substitute_id)
         )
@@ -91,14 +75,55 @@ def load_agents(session: Session, at: datetime) -> Mapping[int, facts.Agent]:
             status=row.status,
             absences=tuple(absences[row.id]),
         )
-        for row in session.execute(sa.select(Agent.id, Agent.name, Agent.is_active, Agent.status))
+        for row in fetch(session, _agents())
     }
 
 
 def load_calendar(session: Session) -> BusinessCalendar:
     """Load the business calendar with the operator's own closing days."""
-    days = session.execute(sa.select(ClosingDay.on_date, ClosingDay.name)).all()
+    days = fetch(session, _closing_days())
     return _calendar(tuple(sorted((row.on_date, row.name) for row in days)))
+
+
+@cache
+def _assignments() -> AnySelect:
+    return (
+        sa.select(
+            Assignment.service,
+            Assignment.agent_id,
+            Assignment.organisation_id,
+            Assignment.contract_id,
+        )
+        .where(
+            sa.or_(
+                Assignment.organisation_id.in_(sa.bindparam("organisations", expanding=True)),
+                Assignment.contract_id.in_(sa.bindparam("contracts", expanding=True)),
+            )
+        )
+        .where(valid_on(Assignment))
+        .order_by(Assignment.valid_from, Assignment.id)
+    )
+
+
+@cache
+def _absences() -> AnySelect:
+    return sa.select(
+        Absence.agent_id,
+        Absence.starts_at,
+        Absence.ends_at,
+        Absence.kind,
+        Absence.substitute_id,
+    ).where(Absence.ends_at > sa.bindparam("at"))
+
+
+@cache
+def _agents() -> AnySelect:
+    return sa.select(Agent.id, Agent.name, Agent.is_active, Agent.status)
+
+
+@cache
+def _closing_days() -> AnySelect:
+    return sa.select(ClosingDay.on_date, ClosingDay.name)
 
 
 @lru_cache(maxsize=4)

@@ -4,11 +4,13 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supportdesk.db.models import Author, ContactAddress, Message, Organisation, Ticket
+from supportdesk.db.queries.prepared import AnySelect, AnyUnion, fetch
 from supportdesk.messages import Automatic
 from supportdesk.routing.facts import TopicKind
 from supportdesk.tickets import Desk, State
@@ -68,11 +70,7 @@ def find_tickets_by_message_id(session: Session, message_ids: Collection[str]) -
     """Find the tickets of messages by their RFC Message-IDs; unknown ones are absent."""
     if not message_ids:
         return {}
-    rows = session.execute(
-        sa.select(Message.rfc_message_id, Message.ticket_id)
-        .where(Message.rfc_message_id.in_(message_ids))
-        .order_by(Message.id)
-    )
+    rows = fetch(session, _by_message_id(), message_ids=list(message_ids))
     return {row.rfc_message_id: row.ticket_id for row in rows}
 
 
@@ -82,23 +80,41 @@ def find_known_messages(
     """Find messages we already have: (Message-ID, content hash) -> (message, ticket)."""
     if not keys:
         return {}
-    rows = session.execute(
-        sa.select(Message.id, Message.ticket_id, Message.rfc_message_id, Message.content_hash)
-        .where(Message.rfc_message_id.in_({message_id for message_id, _ in keys if message_id}))
-        .where(Message.author == Author.CUSTOMER)
-        .union_all(
-            sa.select(Message.id, Message.ticket_id, Message.rfc_message_id, Message.content_hash)
-            .where(Message.rfc_message_id == "")
-            .where(
-                Message.content_hash.in_({digest for message_id, digest in keys if not message_id})
-            )
-        )
+    rows = fetch(
+        session,
+        _known(),
+        message_ids=[message_id for message_id, _ in keys if message_id],
+        digests=[digest for message_id, digest in keys if not message_id],
     )
     return {
         (row.rfc_message_id, row.content_hash): (row.id, row.ticket_id)
         for row in rows
         if (row.rfc_message_id, row.content_hash) in keys
     }
+
+
+@cache
+def _by_message_id() -> AnySelect:
+    return (
+        sa.select(Message.rfc_message_id, Message.ticket_id)
+        .where(Message.rfc_message_id.in_(sa.bindparam("message_ids", expanding=True)))
+        .order_by(Message.id)
+    )
+
+
+@cache
+def _known() -> AnyUnion:
+    found = sa.select(
+        Message.id, Message.ticket_id, Message.rfc_message_id, Message.content_hash
+    ).where(Message.author == Author.CUSTOMER)
+    return found.where(
+        Message.rfc_message_id.in_(sa.bindparam("message_ids", expanding=True))
+    ).union_all(
+        found.where(
+            Message.rfc_message_id == "",
+            Message.content_hash.in_(sa.bindparam("digests", expanding=True)),
+        )
+    )
 
 
 _TICKET_COLUMNS = (

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from supportdesk.db.models import Agent, Contact, Deadline, Message, Organisation, Ticket
-from supportdesk.db.queries.prepared import MOST_VIEWERS, fetch
+from supportdesk.db.queries.prepared import MOST_VIEWERS, AnySelect, fetch
 from supportdesk.db.queries.viewers import Viewer
 from supportdesk.db.queries.visibility import Condition, visible_tickets
 from supportdesk.messages import Channel
@@ -88,7 +88,7 @@ def list_tickets(
 
 
 def page_of(
-    session: Session, statement: sa.Select[Any], after: Cursor | None, **parameters: Any
+    session: Session, statement: AnySelect, after: Cursor | None, **parameters: Any
 ) -> TicketPage:
     """Run a statement made by `page_statement` and cut the page off it."""
     if after is not None:
@@ -100,7 +100,7 @@ def page_of(
     return TicketPage(rows[:PAGE], Cursor(last.last_message_at, last.id))
 
 
-def page_statement(conditions: Iterable[Condition], *, is_first: bool) -> sa.Select[Any]:
+def page_statement(conditions: Iterable[Condition], *, is_first: bool) -> AnySelect:
     """Build the statement for one page: ids by keyset first, only these few meet other tables."""
     ids = (
         sa.select(Ticket.id)
@@ -120,11 +120,11 @@ def page_statement(conditions: Iterable[Condition], *, is_first: bool) -> sa.Sel
 
 
 @lru_cache(maxsize=MOST_VIEWERS)
-def _listed(viewer: Viewer, view: View, *, is_first: bool) -> sa.Select[Any]:
+def _listed(viewer: Viewer, view: View, *, is_first: bool) -> AnySelect:
     return page_statement(_conditions(viewer, view), is_first=is_first)
 
 
-def _decorated(ids: sa.Select[int]) -> sa.Select[Any]:
+def _decorated(ids: sa.Select[int]) -> AnySelect:
     chosen = ids.subquery()
     owner, handler = aliased(Agent), aliased(Agent)
     due_at = (
@@ -182,9 +182,13 @@ def _conditions(viewer: Viewer, view: View) -> tuple[Condition, ...]:
         case View.CENTRE:
             here = (is_active, Ticket.desk == Desk.CUSTOMER_CENTRE)
         case View.POOL:
-            here = (is_active, Ticket.desk == Desk.POOL, ~Ticket.needs_identification)
+            here = (is_active, Ticket.desk == Desk.POOL, Ticket.needs_identification == sa.false())
         case View.TRIAGE:
-            here = (is_active, Ticket.desk == Desk.POOL, Ticket.needs_identification)
+            here = (
+                is_active,
+                Ticket.desk == Desk.POOL,
+                Ticket.needs_identification == sa.true(),
+            )
         case View.TDMS:
             here = (is_active, Ticket.desk == Desk.TDMS)
         case View.WAITING:

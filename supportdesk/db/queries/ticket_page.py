@@ -30,7 +30,7 @@ from supportdesk.db.models import (
     StoredDecision,
     Ticket,
 )
-from supportdesk.db.queries.prepared import MOST_VIEWERS, fetch
+from supportdesk.db.queries.prepared import MOST_VIEWERS, AnySelect, fetch
 from supportdesk.db.queries.viewers import Viewer
 from supportdesk.db.queries.visibility import visible_tickets, writable_tickets
 from supportdesk.messages import Assurance, Automatic, Channel
@@ -180,7 +180,7 @@ def find_ticket(session: Session, viewer: Viewer, ticket_id: int) -> TicketHead 
 
 
 @lru_cache(maxsize=MOST_VIEWERS)
-def _head(viewer: Viewer) -> sa.Select[Any]:
+def _head(viewer: Viewer) -> AnySelect:
     owner, handler, replying = aliased(Agent), aliased(Agent), aliased(Agent)
     return (
         sa.select(
@@ -242,7 +242,7 @@ def list_entries(session: Session, ticket_id: int, *, latest: int | None = None)
         for row in fetch(session, _deliveries(), ticket_id=ticket_id)
     }
     return [
-        Entry(*row, tuple(files[row.id]), tuple(mailboxes[row.id]), deliveries.get(row.id))
+        Entry(*(*row, tuple(files[row.id]), tuple(mailboxes[row.id]), deliveries.get(row.id)))
         for row in rows
     ]
 
@@ -270,7 +270,7 @@ def list_reasons(session: Session, ticket_id: int) -> list[WhyHere]:
 
 
 @cache
-def _entries(latest: int | None) -> sa.Select[Any]:
+def _entries(latest: int | None) -> AnySelect:
     return (
         sa.select(
             Message.id,
@@ -299,7 +299,7 @@ def _entries(latest: int | None) -> sa.Select[Any]:
 
 
 @cache
-def _files() -> sa.Select[Any]:
+def _files() -> AnySelect:
     return (
         sa.select(
             StoredAttachment.message_id,
@@ -316,7 +316,7 @@ def _files() -> sa.Select[Any]:
 
 
 @cache
-def _deliveries() -> sa.Select[Any]:
+def _deliveries() -> AnySelect:
     return (
         sa.select(
             OutboxMail.message_id,
@@ -332,7 +332,7 @@ def _deliveries() -> sa.Select[Any]:
 
 
 @cache
-def _mailboxes() -> sa.Select[Any]:
+def _mailboxes() -> AnySelect:
     return (
         sa.select(MessageMailbox.message_id, Mailbox.address)
         .join(Mailbox, Mailbox.id == MessageMailbox.mailbox_id)
@@ -343,7 +343,7 @@ def _mailboxes() -> sa.Select[Any]:
 
 
 @cache
-def _happenings() -> sa.Select[Any]:
+def _happenings() -> AnySelect:
     told_elsewhere = [
         EventKind.CREATED,
         EventKind.MESSAGE_RECEIVED,
@@ -364,7 +364,7 @@ def _happenings() -> sa.Select[Any]:
 
 
 @cache
-def _deadlines() -> sa.Select[Any]:
+def _deadlines() -> AnySelect:
     return (
         sa.select(Deadline.kind, Deadline.due_at, Deadline.met_at)
         .where(Deadline.ticket_id == sa.bindparam("ticket_id"))
@@ -373,7 +373,7 @@ def _deadlines() -> sa.Select[Any]:
 
 
 @cache
-def _lines() -> sa.Select[Any]:
+def _lines() -> AnySelect:
     later = aliased(AuthorityCheck)
     newest = (
         sa.select(sa.func.max(later.id))
@@ -401,7 +401,7 @@ def _lines() -> sa.Select[Any]:
 
 
 @cache
-def _reasons() -> sa.Select[Any]:
+def _reasons() -> AnySelect:
     return (
         sa.select(
             StoredDecision.id,

@@ -5,8 +5,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+TODAY = sa.bindparam("today", type_=sa.Date())
+"""The day of statements that are built once."""
 
-def valid_on(row: Any, day: date) -> sa.ColumnElement[bool]:
+
+def valid_on(row: Any, day: date | sa.BindParameter[date] = TODAY) -> sa.ColumnElement[bool]:
     """Give the condition that a model with `valid_from` and `valid_until` is in force that day."""
     return sa.and_(
         row.valid_from <= day,
