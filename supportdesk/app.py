@@ -46,8 +46,10 @@ def open_runtime(settings: Settings | None = None, *, clock: Clock = system_cloc
     if found != expected:
         runtime.database.close()
         raise SettingsError(
-            f"The database is at revision {found or 'none'}, this version needs {expected};"
-            " run `supportdesk migrate` first."
+            "The database is at revision {found}, this version needs {expected};"
+            " run `supportdesk migrate` first.",
+            found=found or "none",
+            expected=expected,
         )
     return runtime
 
@@ -237,7 +239,9 @@ def _secret_key(settings: Settings) -> bytes:
         given = settings.secret_key.encode()
         if len(given) < _SECRET_BYTES:
             raise SettingsError(
-                f"secret_key has {len(given)} bytes; it needs at least {_SECRET_BYTES}."
+                "secret_key has {length} bytes; it needs at least {least}.",
+                length=len(given),
+                least=_SECRET_BYTES,
             )
         return given
     return _stored_secret(settings.data_dir / "secret.key")

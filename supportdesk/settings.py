@@ -112,7 +112,9 @@ class Settings:
 
     smtp_host: str = _setting("127.0.0.1", _text)
     smtp_port: int = _setting(2526, _whole(1, 65535))
-    smtp_security: Literal["none", "starttls", "tls"] = _setting("none", _one_of("none", "starttls", "tls"))
+    smtp_security: Literal["none", "starttls", "tls"] = _setting(
+        "none", _one_of("none", "starttls", "tls")
+    )
     smtp_username: str = _setting("", _optional_text)
     smtp_password: str = _setting("", _optional_text)
     mail_sandbox: bool = _setting(False, _yes_no)  # show what the sandbox relay took
@@ -161,7 +163,12 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         try:
             values[item.name] = item.metadata["read"](raw)
         except ValueError as reason:
-            raise SettingsError(f"{place}: {raw!r} cannot be used; it {reason}.") from None
+            raise SettingsError(
+                "{place}: {value!r} cannot be used; it {reason}.",
+                place=place,
+                value=raw,
+                reason=reason,
+            ) from None
     return Settings(**values)
 
 
@@ -183,14 +190,20 @@ def _from_file(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from None
+        raise SettingsError(
+            "The settings file {path} cannot be read: {reason}.", path=path, reason=error.strerror
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The settings file {path} is not valid TOML: {error}.") from None
+        raise SettingsError(
+            "The settings file {path} is not valid TOML: {reason}.", path=path, reason=error
+        ) from None
     given = {}
     for key, value in table.items():
         _must_be_known(key, place=f"setting {key} in {path}")
         if not isinstance(value, str | int | bool):
-            raise SettingsError(f"setting {key} in {path}: must be text, a number or true/false.")
+            raise SettingsError(
+                "setting {key} in {path}: must be text, a number or true/false.", key=key, path=path
+            )
         given[key] = (str(value), f"setting {key} in {path}")
     return given
 
@@ -207,4 +220,6 @@ def _settings_file(environ: Mapping[str, str]) -> Path | None:
 def _must_be_known(key: str, *, place: str) -> None:
     known = [item.name for item in fields(Settings)]
     if key not in known:
-        raise SettingsError(f"{place}: there is no such setting. Known are: {', '.join(known)}.")
+        raise SettingsError(
+            "{place}: there is no such setting. Known are: {known}.", place=place, known=known
+        )

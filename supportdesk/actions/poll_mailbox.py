@@ -55,7 +55,9 @@ def _where(runtime: Runtime, mailbox_id: int) -> tuple[Account, Cursor | None]:
     with runtime.database.read() as session:
         mailbox = session.get(Mailbox, mailbox_id)
         if mailbox is None or mailbox.imap_host is None:
-            raise NotFound(f"Mailbox {mailbox_id} is not polled; give it an IMAP host first.")
+            raise NotFound(
+                "Mailbox {mailbox} is not polled; give it an IMAP host first.", mailbox=mailbox_id
+            )
         account = Account(
             host=mailbox.imap_host,
             port=mailbox.imap_port,

@@ -46,10 +46,12 @@ class BlobStore:
             content = self._path(key).read_bytes()
         except FileNotFoundError:
             raise NotFound(
-                f"The stored file {key[:12]}… is missing; restore it from a backup."
+                "The stored file {key}… is missing; restore it from a backup.", key=key[:12]
             ) from None
         if hashlib.sha256(content).hexdigest() != key:
-            raise NotFound(f"The stored file {key[:12]}… is damaged; restore it from a backup.")
+            raise NotFound(
+                "The stored file {key}… is damaged; restore it from a backup.", key=key[:12]
+            )
         return content
 
     def _path(self, key: str) -> Path:

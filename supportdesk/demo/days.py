@@ -54,7 +54,9 @@ class Days:
         """Give a day by its name: W1 to W10, SAT, HOLIDAY."""
         if name not in self._days:
             raise InvalidInput(
-                f"{name!r} is no day of the demo; known are {', '.join(self._days)}."
+                "{name!r} is no day of the demo; known are {known}.",
+                name=name,
+                known=list(self._days),
             )
         return self._days[name]
 
@@ -62,7 +64,9 @@ class Days:
         """Give the instant of "W3 15:59", of "W3+1 02:10" (the night after) or of "now-20m"."""
         found = _TIME.fullmatch(written)
         if found is None:
-            raise InvalidInput(f"{written!r} is no time of the demo; write such as 'W3 15:59'.")
+            raise InvalidInput(
+                "{written!r} is no time of the demo; write such as 'W3 15:59'.", written=written
+            )
         if found["minutes"]:
             return self.now - timedelta(minutes=int(found["minutes"]))
         on = self.on(found["day"]) + timedelta(days=int(found["later"] or 0))

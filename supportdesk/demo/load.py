@@ -87,7 +87,7 @@ def _tell(past: Past, happening: Happening) -> None:
 def _set_up_people(past: Past) -> None:
     report = import_people(past.runtime, bytes_of(REGION), filename=REGION)
     if report.problems:
-        raise InvalidInput(f"The demo region is wrong: {report.problems[0]}")
+        raise InvalidInput("The demo region is wrong: {problem}", problem=report.problems[0])
     with past.runtime.database.read() as session:
         agents = session.execute(sa.select(Agent.username, Agent.id)).all()
         viewers = {row.username: viewer_named(session, row.username, past) for row in agents}

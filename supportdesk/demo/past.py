@@ -84,7 +84,9 @@ class Past:
     def ticket(self, story: str) -> int:
         """Give the ticket of a story."""
         if story not in self.tickets:
-            raise NotFound(f"The story {story!r} has no ticket yet; let it begin with a mail.")
+            raise NotFound(
+                "The story {story!r} has no ticket yet; let it begin with a mail.", story=story
+            )
         return self.tickets[story]
 
     def ticket_of_message(self, message_id: str) -> int | None:

@@ -123,9 +123,11 @@ def open_door(settings: Settings) -> smtplib.SMTP:
         door.ehlo_or_helo_if_needed()
     except (OSError, smtplib.SMTPException) as error:
         raise ChannelError(
-            f"The mail door {settings.door_host}:{settings.door_port} is not open;"
+            "The mail door {host}:{port} is not open;"
             " start `make run` first (or `supportdesk run --demo`) and repeat.",
             permanent=False,
+            host=settings.door_host,
+            port=settings.door_port,
         ) from error
     return door
 
@@ -147,9 +149,10 @@ def _hand_over(door: smtplib.SMTP, raw: bytes) -> None:
         door.sendmail("", [MAILBOX], raw)
     except (OSError, smtplib.SMTPException) as error:
         raise ChannelError(
-            f"The mail door did not take the mail: {error}. It has to be the demo region's service;"
+            "The mail door did not take the mail: {reason}. It has to be the demo region's service;"
             " start it with `make run` on an empty data directory.",
             permanent=True,
+            reason=error,
         ) from error
 
 

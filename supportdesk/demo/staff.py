@@ -71,7 +71,10 @@ def viewer_named(session: Session, username: str, past: Past) -> Viewer:
     agent_id = session.scalar(sa.select(Agent.id).where(Agent.username == username))
     viewer = load_viewer(session, agent_id or 0, today=local_date(past.clock()))
     if viewer is None:
-        raise NotFound(f"The demo has no agent {username!r}; correct the story or the region.")
+        raise NotFound(
+            "The demo has no agent {username!r}; correct the story or the region.",
+            username=username,
+        )
     return viewer
 
 
@@ -87,7 +90,9 @@ def address_of(session: Session, written: str) -> str:
         .limit(1)
     )
     if found is None:
-        raise NotFound(f"The demo has no contact {written!r}; correct the story or the region.")
+        raise NotFound(
+            "The demo has no contact {contact!r}; correct the story or the region.", contact=written
+        )
     return found
 
 
@@ -177,7 +182,9 @@ def _viewer(session: Session, step: Step, ticket: Ticket, past: Past) -> Viewer:
     )
     viewer = load_viewer(session, handler_id or 0, today=local_date(past.clock()))
     if viewer is None:
-        raise NotFound(f"Nobody handles the story {step.story!r}; name somebody in `by`.")
+        raise NotFound(
+            "Nobody handles the story {story!r}; name somebody in `by`.", story=step.story
+        )
     return viewer
 
 

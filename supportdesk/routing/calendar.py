@@ -111,7 +111,9 @@ class BusinessCalendar:
         A sum that is full at closing time ends then, not at the next opening.
         """
         if minutes < 0:
-            raise InvalidInput(f"{minutes} business minutes cannot be added; give 0 or more.")
+            raise InvalidInput(
+                "{minutes} business minutes cannot be added; give 0 or more.", minutes=minutes
+            )
         at = start.astimezone(UTC)
         left = timedelta(minutes=minutes)
         while left:
@@ -141,7 +143,10 @@ class BusinessCalendar:
     def _work_out(self, on: date) -> Day:
         if not FIRST_YEAR <= on.year <= LAST_YEAR:
             raise InvalidInput(
-                f"The calendar is known from {FIRST_YEAR} to {LAST_YEAR}; {on} lies outside it."
+                "The calendar is known from {first} to {last}; {on} lies outside it.",
+                first=FIRST_YEAR,
+                last=LAST_YEAR,
+                on=on,
             )
         czech, english = _public_holidays(on.year)
         if on in czech:
@@ -165,7 +170,10 @@ def local_date(at: datetime) -> date:
         return at.astimezone(ZONE).date()
     except OverflowError:
         raise InvalidInput(
-            f"The calendar is known from {FIRST_YEAR} to {LAST_YEAR}; {at} lies outside it."
+            "The calendar is known from {first} to {last}; {at} lies outside it.",
+            first=FIRST_YEAR,
+            last=LAST_YEAR,
+            at=at.isoformat(),
         ) from None
 
 

@@ -53,8 +53,11 @@ def deadlines(
 ) -> Deadlines:
     """Give the deadlines of a request received at `received_at`."""
     if priority not in policy:
-        known = ", ".join(str(each) for each in sorted(policy))
-        raise InvalidInput(f"There is no promise for priority {priority}; there is for {known}.")
+        raise InvalidInput(
+            "There is no promise for priority {priority}; there is for {known}.",
+            priority=priority,
+            known=sorted(policy),
+        )
     promise = policy[priority]
 
     def after(minutes: int) -> datetime:

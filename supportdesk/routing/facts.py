@@ -225,7 +225,10 @@ class Facts:
                 " use another channel or another caller."
             )
         if self.at.tzinfo is None:
-            raise InvalidInput(f"The instant {self.at} has no time zone; give one with an offset.")
+            raise InvalidInput(
+                "The instant {at} has no time zone; give one with an offset.",
+                at=self.at.isoformat(),
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Give the facts as plain values for storing; instants in ISO 8601 with offset."""
@@ -239,7 +242,8 @@ class Facts:
             return _converter.structure(data, cls)
         except (BaseValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise InvalidInput(
-                f"Stored facts cannot be read ({error}); they need to come from Facts.to_json."
+                "Stored facts cannot be read ({reason}); they need to come from Facts.to_json.",
+                reason=str(error),
             ) from error
 
 

@@ -90,17 +90,21 @@ def _read_object(line: str) -> Mapping[str, Any]:
     try:
         situation = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"The line is not JSON ({error}); write one object a line.") from None
+        raise InvalidInput(
+            "The line is not JSON ({reason}); write one object a line.", reason=error
+        ) from None
     if not isinstance(situation, dict):
         raise InvalidInput("The line is not a JSON object; write one object a line.")
     missing = [key for key in _KEYS if key not in situation]
     if missing:
         raise InvalidInput(
-            f"The situation lacks {', '.join(missing)}; it needs {', '.join(_KEYS)}."
+            "The situation lacks {missing}; it needs {needed}.", missing=missing, needed=_KEYS
         )
     unknown = sorted(situation.keys() - set(_KEYS))
     if unknown:
-        raise InvalidInput(f"Unknown key {_shown(unknown[0])}; allowed are {', '.join(_KEYS)}.")
+        raise InvalidInput(
+            "Unknown key {key}; allowed are {allowed}.", key=_shown(unknown[0]), allowed=_KEYS
+        )
     return situation
 
 
@@ -109,8 +113,12 @@ def _choice(situation: Mapping[str, Any], key: str, choices: type[_Choice]) -> _
     try:
         return choices(value)
     except ValueError:
-        allowed = ", ".join(choices)
-        raise InvalidInput(f"{key} is {_shown(value)}; allowed are {allowed}.") from None
+        raise InvalidInput(
+            "{key} is {value}; allowed are {allowed}.",
+            key=key,
+            value=_shown(value),
+            allowed=list(choices),
+        ) from None
 
 
 def _instant(value: Any) -> datetime:
@@ -120,13 +128,14 @@ def _instant(value: Any) -> datetime:
         at = None
     if at is None or at.utcoffset() is None:
         raise InvalidInput(
-            f"at is {_shown(value)}; write an ISO 8601 instant with an offset,"
-            " such as 2026-04-02T15:59:59+02:00."
+            "at is {value}; write an ISO 8601 instant with an offset,"
+            " such as 2026-04-02T15:59:59+02:00.",
+            value=_shown(value),
         )
     try:
         return at.astimezone(UTC)
     except OverflowError:
-        raise InvalidInput(f"at is {value}, which lies outside the calendar.") from None
+        raise InvalidInput("at is {value}, which lies outside the calendar.", value=value) from None
 
 
 def _shown(value: Any) -> str:

@@ -56,7 +56,9 @@ def read_rows(content: bytes, columns: Mapping[str, frozenset[str]]) -> list[Row
         InvalidInput: the file as a whole is neither CSV nor XLSX, or too large.
     """
     if len(content) > MAX_BYTES:
-        raise InvalidInput(f"The file is larger than {MAX_BYTES // 1024**2} MiB; split it.")
+        raise InvalidInput(
+            "The file is larger than {most} MiB; split it.", most=MAX_BYTES // 1024**2
+        )
     if content.startswith(b"PK\x03\x04"):
         return list(_bounded(_sheets(content, columns)))
     return list(_bounded(_lines(_decode(content), columns)))
@@ -66,7 +68,7 @@ def _bounded(rows: Iterable[Row | Problem]) -> Iterator[Row | Problem]:
     problems = 0
     for number, row in enumerate(rows, start=1):
         if number > MAX_ROWS:
-            raise InvalidInput(f"The file has more than {MAX_ROWS} rows; split it.")
+            raise InvalidInput("The file has more than {most} rows; split it.", most=MAX_ROWS)
         problems += isinstance(row, Problem)
         yield row
         if problems == MAX_PROBLEMS:
@@ -90,13 +92,15 @@ def _lines(text: str, columns: Mapping[str, frozenset[str]]) -> Iterator[Row | P
     try:
         _, header = next(numbered, (1, []))
     except csv.Error as error:
-        raise InvalidInput(f"The first line cannot be read as CSV: {error}.") from error
+        raise InvalidInput(
+            "The first line cannot be read as CSV: {reason}.", reason=error
+        ) from error
     names = [_column_name(cell) for cell in header]
     known = frozenset({"record"}).union(*columns.values())
     if "record" not in names:
         raise InvalidInput(
-            "The first line has no column record, which says what each line is:"
-            f" {', '.join(columns)}."
+            "The first line has no column record, which says what each line is: {kinds}.",
+            kinds=list(columns),
         )
     wrong = list(_wrong_columns(names, known, "line 1"))
     if wrong:
@@ -150,7 +154,8 @@ def _sheets(content: bytes, columns: Mapping[str, frozenset[str]]) -> Iterator[R
         raise
     except Exception as error:  # openpyxl has no error of its own
         raise InvalidInput(
-            f"The XLSX file cannot be read ({type(error).__name__}); save it again as XLSX or CSV."
+            "The XLSX file cannot be read ({reason}); save it again as XLSX or CSV.",
+            reason=type(error).__name__,
         ) from error
 
 
@@ -162,7 +167,8 @@ def _check_unpacked(content: bytes) -> None:
         raise InvalidInput("The XLSX file is damaged; save it again.") from error
     if unpacked > MAX_UNPACKED_BYTES:
         raise InvalidInput(
-            f"The XLSX file unpacks to more than {MAX_UNPACKED_BYTES // 1024**2} MiB; split it."
+            "The XLSX file unpacks to more than {most} MiB; split it.",
+            most=MAX_UNPACKED_BYTES // 1024**2,
         )
 
 

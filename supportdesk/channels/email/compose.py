@@ -98,7 +98,11 @@ def _mailbox(name: str, mailbox: Address) -> str:
 def _addr_spec(name: str, address: str) -> str:
     _refuse_controls(name, address)
     if not is_address(address):
-        raise InvalidInput(f"{name}: {address!r} is no mail address; write name@domain.")
+        raise InvalidInput(
+            "{header}: {address!r} is no mail address; write name@domain.",
+            header=name,
+            address=address,
+        )
     local, _, domain = address.rpartition("@")
     return f"{local}@{_ascii_domain(name, domain)}"
 
@@ -107,13 +111,19 @@ def _ascii_domain(name: str, domain: str) -> str:
     try:
         return domain if domain.isascii() else domain.encode("idna").decode("ascii")
     except UnicodeError:
-        raise InvalidInput(f"{name}: {domain!r} is no domain name.") from None
+        raise InvalidInput(
+            "{header}: {domain!r} is no domain name.", header=name, domain=domain
+        ) from None
 
 
 def _identifier(name: str, value: str) -> str:
     _refuse_controls(name, value)
     if value and not (value.isascii() and _MESSAGE_ID.fullmatch(value)):
-        raise InvalidInput(f"{name}: {value!r} is no message identifier; write <unique@domain>.")
+        raise InvalidInput(
+            "{header}: {value!r} is no message identifier; write <unique@domain>.",
+            header=name,
+            value=value,
+        )
     return value
 
 
@@ -133,7 +143,9 @@ def _refuse_controls(name: str, value: str) -> None:
     # Cc: controls, CR and LF among them; Zl and Zp: U+2028 and U+2029; Cs: lone surrogates.
     if any(unicodedata.category(char) in {"Cc", "Zl", "Zp", "Cs"} for char in value):
         raise InvalidInput(
-            f"{name}: {value!r} holds a line break or another control character; remove it."
+            "{header}: {value!r} holds a line break or another control character; remove it.",
+            header=name,
+            value=value,
         )
 
 

@@ -106,9 +106,12 @@ class Door:
         except OSError as error:
             self._end()
             raise ChannelError(
-                f"The mail door cannot open {self.host}:{self.port}: {error.strerror}."
+                "The mail door cannot open {host}:{port}: {reason}."
                 " Set another door_port (or door_host), or end the program that holds it.",
                 permanent=True,
+                host=self.host,
+                port=self.port,
+                reason=error.strerror,
             ) from error
 
     def stop(self) -> None:

@@ -125,10 +125,13 @@ def poll(
             if run.take(client):
                 return run.result()
     raise ChannelError(
-        f"The mail server broke off the connection {_CONNECTIONS} times while mails of {account}"
-        f" were fetched (UIDs {', '.join(map(str, run.failures))}). Look at these mails in the"
-        " mailbox; the others are fetched at the next poll.",
+        "The mail server broke off the connection {times} times while mails of {account}"
+        " were fetched (UIDs {uids}). Look at these mails in the mailbox; the others are fetched"
+        " at the next poll.",
         permanent=False,
+        times=_CONNECTIONS,
+        account=str(account),
+        uids=list(run.failures),
     )
 
 
@@ -306,9 +309,11 @@ def _log_in(client: Any, account: Account) -> None:
             raise _unreachable(account, error.__context__) from error
         temporary = any(code in str(error).upper() for code in _TEMPORARY)
         raise ChannelError(
-            f"The mail server did not let us into the mailbox {account}: {_reason(error)}."
+            "The mail server did not let us into the mailbox {account}: {reason}."
             " Check the user name and password of this mailbox.",
             permanent=not temporary,
+            account=str(account),
+            reason=_reason(error),
         ) from error
 
 
@@ -320,21 +325,25 @@ def _open_folder(client: Any, account: Account) -> dict[bytes, Any]:
     except IMAPClientError as error:
         temporary = any(code in str(error).upper() for code in _TEMPORARY)
         raise ChannelError(
-            f"The mailbox {account} has no folder that can be opened: {_reason(error)}."
-            f" Check the folder name; there are: {_folders(client)}.",
+            "The mailbox {account} has no folder that can be opened: {reason}."
+            " Check the folder name; there are: {folders}.",
             permanent=not temporary,
+            account=str(account),
+            reason=_reason(error),
+            folders=_folders(client),
         ) from error
     if b"UIDVALIDITY" not in folder:
         raise ChannelError(
-            f"The server of mailbox {account} gives no UIDVALIDITY, so mails cannot be told apart."
+            "The server of mailbox {account} gives no UIDVALIDITY, so mails cannot be told apart."
             " Use another folder or server.",
             permanent=True,
+            account=str(account),
         )
     return folder
 
 
-def _folders(client: Any) -> str:
-    return ", ".join(str(name) for _flags, _delimiter, name in client.list_folders())
+def _folders(client: Any) -> list[str]:
+    return [str(name) for _flags, _delimiter, name in client.list_folders()]
 
 
 def _hang_up(client: Any) -> None:
@@ -349,14 +358,18 @@ def _hang_up(client: Any) -> None:
 def _unreachable(account: Account, error: Exception) -> ChannelError:
     if isinstance(error, ssl.SSLError):
         return ChannelError(
-            f"The connection to mailbox {account} is not safe: {_reason(error)}. Check the server's"
+            "The connection to mailbox {account} is not safe: {reason}. Check the server's"
             " certificate, the host name and the security setting of this mailbox.",
             permanent=True,
+            account=str(account),
+            reason=_reason(error),
         )
     return ChannelError(
-        f"The mailbox {account} cannot be read now: {_reason(error)}. It is tried again;"
+        "The mailbox {account} cannot be read now: {reason}. It is tried again;"
         " check host, port and security if this lasts.",
         permanent=False,
+        account=str(account),
+        reason=_reason(error),
     )
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from supportdesk.channels.email.pool_child import LENGTH, OUT_OF_MEMORY
-from supportdesk.errors import ChannelError, Unreadable
+from supportdesk.errors import ChannelError, SupportdeskError, Unreadable
 from supportdesk.messages import InboundMessage
 
 PARSE_MESSAGE = "supportdesk.channels.email.parse:parse_message"
@@ -41,7 +41,7 @@ class _Job:
     future: "Future[Any]"
 
 
-class _ChildEnded(Exception):
+class _ChildEnded(SupportdeskError):
     """A child is gone or was killed; the text says why."""
 
 
@@ -67,7 +67,9 @@ class _Child:
         except _ChildEnded as error:
             self.end()
             raise ChannelError(
-                f"The mail parser cannot start: {error}. Mails wait until it can.", permanent=False
+                "The mail parser cannot start: {reason}. Mails wait until it can.",
+                permanent=False,
+                reason=error,
             ) from None
 
     def send(self, jobs: Iterable[_Job]) -> None:
@@ -80,7 +82,7 @@ class _Child:
             while view:
                 view = view[stdin.write(view) :]
         except OSError:
-            raise _ChildEnded(self._reason()) from None
+            raise self._ended() from None
 
     def result(self) -> Any:
         """Wait for the result of the oldest job; Raises _ChildEnded after the time allowed."""
@@ -97,22 +99,24 @@ class _Child:
         while len(self.received) < size:
             left = deadline - time.monotonic()
             if left <= 0 or not poller.poll(left * 1000):
-                raise _ChildEnded(f"it takes longer than {self.seconds:g} seconds")
+                raise _ChildEnded(
+                    "it takes longer than {seconds} seconds", seconds=f"{self.seconds:g}"
+                )
             piece = os.read(stdout.fileno(), READ_BYTES)
             if not piece:
-                raise _ChildEnded(self._reason())
+                raise self._ended()
             self.received += piece
         data = bytes(self.received[:size])
         del self.received[:size]
         return data
 
-    def _reason(self) -> str:
+    def _ended(self) -> _ChildEnded:
         with suppress(subprocess.TimeoutExpired):
             status = self.process.wait(1)
             if status == OUT_OF_MEMORY:
-                return f"it needs more than {self.megabytes} MB"
-            return f"the parser ended with status {status}"
-        return "the parser closed its pipe"
+                return _ChildEnded("it needs more than {megabytes} MB", megabytes=self.megabytes)
+            return _ChildEnded("the parser ended with status {status}", status=status)
+        return _ChildEnded("the parser closed its pipe")
 
     def has_ended(self) -> bool:
         """Tell whether the child is gone, killed from outside for example."""
@@ -231,7 +235,9 @@ class ParserPool:
                     if child is not None:
                         child.end()
                     child = None
-                    self._settle(batch, Unreadable(f"The mail cannot be parsed: {ended}."))
+                    self._settle(
+                        batch, Unreadable("The mail cannot be parsed: {reason}.", reason=ended)
+                    )
                 except Exception as error:
                     while batch:
                         self._settle(batch, error)

@@ -59,7 +59,9 @@ def _answer(function: Callable[..., Any], raw: bytes, options: dict[str, Any]) -
     except MemoryError:
         raise
     except Exception as error:
-        return Unreadable(f"The mail could not be understood: {type(error).__name__}.")
+        return Unreadable(
+            "The mail could not be understood: {reason}.", reason=type(error).__name__
+        )
 
 
 def main() -> None:

@@ -48,7 +48,9 @@ def reply_address(mailbox: str, ticket_id: int, key: bytes) -> str:
     """Return the address at `mailbox` that leads a reply back into the ticket."""
     local, at, domain = mailbox.rpartition("@")
     if not at or not local:
-        raise InvalidInput(f"{mailbox!r} is no mail address, so replies cannot be led to it.")
+        raise InvalidInput(
+            "{mailbox!r} is no mail address, so replies cannot be led to it.", mailbox=mailbox
+        )
     return f"{local}+t{ticket_id}.{_mac(key, 'reply-address', ticket_id)}@{domain}"
 
 
@@ -69,7 +71,7 @@ def message_id(ticket_id: int, key: bytes, domain: str, unique: str) -> str:
     `unique` tells the messages of a ticket apart: 8 to 64 small letters and digits.
     """
     if not _UNIQUE.fullmatch(unique):
-        raise InvalidInput(f"{unique!r} must be 8 to 64 small letters and digits.")
+        raise InvalidInput("{unique!r} must be 8 to 64 small letters and digits.", unique=unique)
     return f"<t{ticket_id}.{unique}.{_mac(key, 'message-id', ticket_id, unique)}@{domain}>"
 
 
