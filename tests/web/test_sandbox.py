@@ -80,6 +80,15 @@ def test_answer_lands_in_the_same_ticket_as_the_customers(sandbox_desk: Desk) ->
     assert last.automatic == "no"
 
 
+def test_our_own_address_is_not_copied_when_the_answer_is_answered(sandbox_desk: Desk) -> None:
+    client = sandbox_desk.visit(sandbox_desk.world.cast.jana)
+    answer(client, sandbox_desk, sender=CUSTOMER, text="Ano, souhlasím.")
+    sandbox_desk.world.route()
+    page = client.get("/tickets/1").text
+    assert CUSTOMER in page
+    assert "business+t1" not in page
+
+
 @pytest.mark.parametrize(
     "form",
     [

@@ -99,7 +99,7 @@ def file_arrival(arrival: Arrival, scene: Scene) -> Filing:
         situation=situation,
         decision=decide(situation),
         kept_for_id=who_is_working(place.thread, scene.now) if place.thread else None,
-        activities=_activities(arrival),
+        activities=_activities(arrival, place.thread),
     )
 
 
@@ -140,10 +140,9 @@ def desk_of(target: Target) -> Desk:
 
 
 def _topic(arrival: Arrival, thread: Thread | None, scene: Scene) -> facts.Topic:
-    message = arrival.message
     mailbox = scene.mailboxes[arrival.mailbox_id]
     found = recognise(
-        f"{message.subject}\n{message.reply_text}",
+        _new_words(arrival, thread),
         mailbox=_plus_topic(arrival) or mailbox.topic,
         mailbox_name=mailbox.address,
     )
@@ -186,7 +185,17 @@ def _consultant(sender: Sender, thread: Thread | None, scene: Scene) -> facts.Co
     )
 
 
-def _activities(arrival: Arrival) -> tuple[ProposedActivity, ...]:
+def _activities(arrival: Arrival, thread: Thread | None) -> tuple[ProposedActivity, ...]:
     if arrival.message.automatic is not Automatic.NO:
         return ()
-    return propose_activities(f"{arrival.message.subject}\n{arrival.message.reply_text}")
+    return propose_activities(_new_words(arrival, thread))
+
+
+def _new_words(arrival: Arrival, thread: Thread | None) -> str:
+    """Give what the sender wrote now; the subject of a reply repeats what was judged already."""
+    message = arrival.message
+    is_repeated = thread is not None and message.subject.casefold().startswith(_REPLY_PREFIXES)
+    return message.reply_text if is_repeated else f"{message.subject}\n{message.reply_text}"
+
+
+_REPLY_PREFIXES = ("re:", "odp:", "aw:", "sv:")

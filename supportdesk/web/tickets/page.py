@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from supportdesk.channels.email.tokens import strip_plus
 from supportdesk.db.models import Author, Service
 from supportdesk.db.queries.customers import (
     Earlier,
@@ -124,7 +125,8 @@ def _recipients(entries: list[Entry]) -> Recipients:
     others = [
         address
         for address in dict.fromkeys([*last.recipients, *last.cc])
-        if address.casefold() not in ours and address.casefold() != last.sender_address.casefold()
+        if strip_plus(address.casefold()) not in ours
+        and address.casefold() != last.sender_address.casefold()
     ]
     return Recipients(last.sender_address, ", ".join(others))
 

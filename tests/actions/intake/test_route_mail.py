@@ -233,6 +233,19 @@ def test_automatic_mail_of_its_own_is_kept_with_the_lowest_priority(world: World
     assert rows(world, OutboxMail) == []
 
 
+def test_the_subject_of_a_reply_is_not_judged_again(world: World) -> None:
+    lost = mail(
+        EKONOM, "Prosím o radu.", subject="Ztracený telefon", Message_ID="<first@kraj.example>"
+    )
+    world.arrives(lost, at=TUESDAY_NOON)
+    thanks = mail(
+        EKONOM, "Děkuji.", subject="Re: Ztracený telefon", In_Reply_To="<first@kraj.example>"
+    )
+    world.arrives(thanks, at=TUESDAY_NOON + timedelta(days=1))
+    assert [one.rule for one in rows(world, StoredDecision)] == ["R3", "R6"]
+    assert len(rows(world, RequestLine)) == 1
+
+
 def test_a_message_reopens_a_resolved_ticket(world: World) -> None:
     world.arrives(mail(EKONOM, Message_ID="<first@customer.example>"), at=TUESDAY_NOON)
     with world.runtime.database.write() as session:
