@@ -56,9 +56,15 @@ def answer_sandbox_mail(runtime: Runtime, name: str, *, sender: str, text: str) 
     if not body:
         raise InvalidInput("The answer is empty; write what the customer says.")
     if len(body) > MAX_CHARS:
-        raise InvalidInput(f"The answer has {len(body)} characters; {MAX_CHARS} are allowed.")
+        raise InvalidInput(
+            "The answer has {length} characters; {most} are allowed.",
+            length=len(body),
+            most=MAX_CHARS,
+        )
     if sender not in mail.kept.recipients:
-        raise InvalidInput(f"{sender!r} did not get this mail; choose one of its recipients.")
+        raise InvalidInput(
+            "{sender!r} did not get this mail; choose one of its recipients.", sender=sender
+        )
     receive_mail(
         runtime,
         _write(runtime, mail, sender=sender, body=body),

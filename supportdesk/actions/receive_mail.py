@@ -84,7 +84,8 @@ def receive_mail(
         mailboxes = _mailboxes_of(session, recipients)
     if not mailboxes:
         raise NotFound(
-            f"None of {', '.join(recipients) or 'no recipients'} is one of our mailboxes."
+            "None of the recipients is one of our mailboxes: {recipients}.",
+            recipients=list(recipients),
         )
     envelope = {"from": mail_from, "to": list(recipients)}
     blob_key = runtime.blobs.put(raw)

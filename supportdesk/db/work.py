@@ -286,6 +286,7 @@ def _update_ours(session: Session, claims: Sequence[Claim], values: dict[str, An
     )
     if changed.rowcount != len(claims):
         raise LeaseLost(
-            f"The lease on {claims[0].kind} work ran out before it was finished;"
-            " its effects are rolled back and another worker goes on."
+            "The lease on {kind} work ran out before it was finished;"
+            " its effects are rolled back and another worker goes on.",
+            kind=claims[0].kind,
         )

@@ -87,7 +87,7 @@ def _path(folder: Path, name: str) -> Path:
     for path in folder.glob("*.eml"):
         if path.name == name:
             return path
-    raise NotFound(f"The mail sandbox holds no mail {name!r}; look at its list again.")
+    raise NotFound("The mail sandbox holds no mail {name!r}; look at its list again.", name=name)
 
 
 def _describe(path: Path) -> KeptMail:

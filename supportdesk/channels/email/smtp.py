@@ -81,7 +81,7 @@ def send(
         options = _mail_options(connection, [sender, *addressees], raw)
         # Not smtplib's mail() and rcpt(): they parse the address again and may change it.
         command = " ".join([f"FROM:<{sender}>", *options])
-        _expect(connection.docmd("MAIL", command), relay, f"the sender <{sender}>")
+        _expect_for_sender(connection.docmd("MAIL", command), relay, sender)
         refused = _name_recipients(connection, relay, addressees)
         answer = _hand_over(connection, relay, raw, final_timeout_seconds)
     return Sent(answer, tuple(refused))
@@ -90,14 +90,17 @@ def send(
 def _envelope_address(address: str) -> str:
     if _UNSAFE.search(address):
         raise InvalidInput(
-            f"{address!r} cannot be an envelope address: it holds a line break, a space, a control"
-            " character or an angle bracket. Correct the address."
+            "{address!r} cannot be an envelope address: it holds a line break, a space, a control"
+            " character or an angle bracket. Correct the address.",
+            address=address,
         )
     local, at, domain = address.rpartition("@")
     try:
         return f"{local}{at}{domain.encode('idna').decode('ascii')}" if at else address
     except UnicodeError:
-        raise InvalidInput(f"{address!r} has no usable domain. Correct the address.") from None
+        raise InvalidInput(
+            "{address!r} has no usable domain. Correct the address.", address=address
+        ) from None
 
 
 @contextmanager
@@ -161,17 +164,20 @@ def _log_in(connection: smtplib.SMTP, relay: Relay) -> None:
 def _unusable(relay: Relay, error: Exception) -> ChannelError:
     match error:
         case smtplib.SMTPAuthenticationError():
-            advice = "Check smtp_username and smtp_password."
+            settings = ["smtp_username", "smtp_password"]
         case ssl.SSLError():
-            advice = "Check the relay's certificate and smtp_security."
+            settings = ["smtp_host", "smtp_security"]
         case smtplib.SMTPNotSupportedError():
-            advice = "Check smtp_security and smtp_username."
+            settings = ["smtp_security", "smtp_username"]
         case _:
-            advice = "Check smtp_host and smtp_port, and whether the relay is running."
+            settings = ["smtp_host", "smtp_port"]
     return ChannelError(
-        f"The mail relay {relay} cannot be used now: {_reason(error)}. {advice}"
-        " The mail stays queued and is tried again.",
+        "The mail relay {relay} cannot be used now: {reason}. Check the relay and these settings:"
+        " {settings}. The mail stays queued and is tried again.",
         permanent=False,
+        relay=str(relay),
+        reason=_reason(error),
+        settings=settings,
     )
 
 
@@ -191,9 +197,9 @@ def _mail_options(connection: smtplib.SMTP, addresses: list[str], raw: bytes) ->
         if not connection.has_extn("smtputf8"):
             raise ChannelError(
                 "The mail relay does not take addresses with letters beyond ASCII (SMTPUTF8):"
-                f" {', '.join(one for one in addresses if not one.isascii())}."
-                " Use another address of that person.",
+                " {addresses}. Use another address of that person.",
                 permanent=True,
+                addresses=[one for one in addresses if not one.isascii()],
             )
         # smtplib writes its commands in ASCII unless this is set.
         connection.command_encoding = "utf-8"
@@ -218,9 +224,10 @@ def _name_recipients(
             refused.append(Refusal(address, code, _words(text)))
     if len(refused) == len(addressees):
         raise ChannelError(
-            f"The mail relay {relay} refused every recipient: "
-            + "; ".join(f"<{one.address}> {one.code} {one.text}" for one in refused),
+            "The mail relay {relay} refused every recipient: {answers}",
             permanent=all(one.permanent for one in refused),
+            relay=str(relay),
+            answers="; ".join(f"<{one.address}> {one.code} {one.text}" for one in refused),
         )
     return refused
 
@@ -228,7 +235,7 @@ def _name_recipients(
 def _hand_over(
     connection: smtplib.SMTP, relay: Relay, raw: bytes, final_timeout_seconds: float
 ) -> str:
-    _expect(connection.docmd("DATA"), relay, "the mail", wanted=354)
+    _expect(connection.docmd("DATA"), relay, wanted=354)
     connection.send(_as_data(raw))
     # From here on the relay may have the mail although we do not learn it (RFC 1047).
     try:
@@ -238,15 +245,17 @@ def _hand_over(
     except (OSError, smtplib.SMTPException) as error:
         raise _uncertain(relay, _reason(error)) from error
     if not 200 <= reply[0] < 600:
-        raise _uncertain(relay, f"it answered {_answer(reply)!r}")
-    return _expect(reply, relay, "the mail")
+        raise _uncertain(relay, _answer(reply))
+    return _expect(reply, relay)
 
 
 def _uncertain(relay: Relay, reason: str) -> Uncertain:
     return Uncertain(
-        f"The mail relay {relay} was given the whole mail but did not confirm it: {reason}."
+        "The mail relay {relay} was given the whole mail but did not confirm it: {reason}."
         " It may have been delivered; it is sent again with the same Message-ID.",
         permanent=False,
+        relay=str(relay),
+        reason=reason,
     )
 
 
@@ -258,15 +267,31 @@ def _as_data(raw: bytes) -> bytes:
     return re.sub(rb"(?m)^\.", b"..", text) + b".\r\n"
 
 
-def _expect(reply: tuple[int, bytes], relay: Relay, what: str, wanted: int = 250) -> str:
-    code = reply[0]
-    if code == wanted:
-        return _answer(reply)
+def _expect_for_sender(reply: tuple[int, bytes], relay: Relay, sender: str) -> None:
+    if reply[0] != 250:
+        raise ChannelError(
+            "The mail relay {relay} refused the sender <{sender}>: {answer}",
+            permanent=_is_for_good(reply[0]),
+            relay=str(relay),
+            sender=sender,
+            answer=_answer(reply),
+        )
+
+
+def _expect(reply: tuple[int, bytes], relay: Relay, *, wanted: int = 250) -> str:
+    if reply[0] != wanted:
+        raise ChannelError(
+            "The mail relay {relay} refused the mail: {answer}",
+            permanent=_is_for_good(reply[0]),
+            relay=str(relay),
+            answer=_answer(reply),
+        )
+    return _answer(reply)
+
+
+def _is_for_good(code: int) -> bool:
     # 530, 534, 535 and 538 are about our log-in and 554 at DATA about the mail (RFC 4954 s6).
-    permanent = 500 <= code < 600 and code not in {530, 534, 535, 538}
-    raise ChannelError(
-        f"The mail relay {relay} refused {what}: {_answer(reply)}", permanent=permanent
-    )
+    return 500 <= code < 600 and code not in {530, 534, 535, 538}
 
 
 def _answer(reply: tuple[int, bytes | str]) -> str:
