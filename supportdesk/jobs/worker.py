@@ -24,6 +24,9 @@ IDLE_SECONDS = 1.0
 COURTESY_SECONDS = 0.02
 """How long routing steps back while mail is coming in: SQLite has one writer at a time."""
 
+PATIENCE_SECONDS = 0.25
+"""How long sending lets routing go first; in a flood of mail it goes on, only slowly."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lane:
@@ -56,6 +59,7 @@ class Worker:
         self._stopping = threading.Event()
         self._news = [threading.Event() for _ in self._lanes]
         self._door_is_busy = threading.Event()
+        self._nothing_to_route = threading.Event()
         self._threads: list[threading.Thread] = []
         self._scheduler = BackgroundScheduler(
             jobstores={"default": MemoryJobStore()},
@@ -79,6 +83,7 @@ class Worker:
     def mail_came(self) -> None:
         """Hear that a mail was kept just now: route it, and leave room for more."""
         self._door_is_busy.set()
+        self._nothing_to_route.clear()
         self._wake(Kind.ROUTE)
 
     def wake(self) -> None:
@@ -119,6 +124,8 @@ class Worker:
     def _run(self, lane: Lane, news: threading.Event) -> None:
         while not self._stopping.is_set():
             news.clear()
+            if Kind.SEND in lane.kinds:
+                self._nothing_to_route.wait(PATIENCE_SECONDS)
             if not self._do_some(lane):
                 news.wait(IDLE_SECONDS)
 
@@ -132,6 +139,8 @@ class Worker:
             log.exception("Could not look for work; trying again.")
             return False
         if not claims:
+            if Kind.ROUTE in lane.kinds:
+                self._nothing_to_route.set()
             return False
         handle(self._runtime, self._parser, claims)
         if Kind.ROUTE in lane.kinds:
