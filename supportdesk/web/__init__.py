@@ -45,8 +45,8 @@ BLUEPRINTS = (
 class IdConverter(IntegerConverter):
     """A number in an address, as large as the database's ids can be; a larger one is nothing."""
 
-    def __init__(self, map: Map) -> None:
-        super().__init__(map, max=LARGEST_ID)
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=LARGEST_ID)
 
 
 def create_web(runtime: Runtime) -> Flask:

@@ -54,7 +54,7 @@ def bootstrap_css() -> bytes:
 
 
 def _kept(content: bytes, mimetype: str) -> Response:
-    is_packed = "gzip" in request.accept_encodings
+    is_packed = request.accept_encodings.quality("gzip") > 0
     response = Response(_packed(content) if is_packed else content, mimetype=mimetype)
     if is_packed:
         response.headers["Content-Encoding"] = "gzip"

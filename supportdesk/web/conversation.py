@@ -105,8 +105,8 @@ def _kind(entry: Entry) -> str:
 
 def _name(entry: Entry) -> str:
     if entry.author is Author.SYSTEM:
-        return _("Automatic answer")
-    return entry.agent or entry.sender_name or entry.sender_address or _("Unknown sender")
+        return str(_("Automatic answer"))
+    return entry.agent or entry.sender_name or entry.sender_address or str(_("Unknown sender"))
 
 
 def _sentence(item: Happening) -> str:

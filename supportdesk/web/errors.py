@@ -114,12 +114,9 @@ def _unforeseen(error: Exception) -> Response:
 
 def _page(code: int, detail: str = "", *, is_bare: bool = False) -> Response:
     """Build the page; a bare one asks the database for nothing."""
-    number = int(code)
-    values = {
-        "code": number,
-        "title": translated(_TITLES[number]),
-        "advice": translated(_ADVICE[number]),
-    }
+    title, advice = translated(_TITLES[int(code)]), translated(_ADVICE[int(code)])
     if is_bare:
-        return make_response(render_template("error_bare.html", **values), code)
-    return make_response(render_page("error.html", detail=detail, **values), code)
+        page = render_template("error_bare.html", code=int(code), title=title, advice=advice)
+    else:
+        page = render_page("error.html", code=int(code), title=title, advice=advice, detail=detail)
+    return make_response(page, code)

@@ -58,10 +58,10 @@ def how_long(span: timedelta) -> str:
     """Tell a span roughly, by its largest unit: 35 min, 3 h, 2 days."""
     minutes = max(int(abs(span).total_seconds()) // 60, 1)
     if minutes < 60:
-        return _("%(count)s min", count=minutes)
+        return str(_("%(count)s min", count=minutes))
     if minutes < 48 * 60:
-        return _("%(count)s h", count=minutes // 60)
-    return ngettext("%(num)s day", "%(num)s days", minutes // (24 * 60))
+        return str(_("%(count)s h", count=minutes // 60))
+    return str(ngettext("%(num)s day", "%(num)s days", minutes // (24 * 60)))
 
 
 def _date(then: datetime, *, with_year: bool) -> str:

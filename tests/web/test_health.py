@@ -5,11 +5,18 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from werkzeug.test import TestResponse
 
 from supportdesk.db.database import Database
 from supportdesk.db.engine import open_engine
 from tests.web.conftest import Desk, token_of
 from tests.world import make_world
+
+
+def problems_of(answer: TestResponse) -> dict[str, str]:
+    assert answer.json is not None
+    problems: dict[str, str] = answer.json["problems"]
+    return problems
 
 
 def test_ready_when_all_is_well(desk: Desk) -> None:
@@ -26,7 +33,7 @@ def test_alive_but_not_ready_without_its_database(quick_desk: Desk) -> None:
     assert client.get("/healthz").status_code == 200
     answer = client.get("/readyz")
     assert answer.status_code == 503
-    assert "database" in answer.json["problems"]
+    assert "database" in problems_of(answer)
 
 
 def test_not_ready_on_an_old_schema(quick_desk: Desk) -> None:
@@ -34,17 +41,17 @@ def test_not_ready_on_an_old_schema(quick_desk: Desk) -> None:
         session.execute(sa.text("UPDATE alembic_version SET version_num = 'old'"))
     answer = quick_desk.app.test_client().get("/readyz")
     assert answer.status_code == 503
-    assert "run migrate" in answer.json["problems"]["database"]
+    assert "run migrate" in problems_of(answer)["database"]
 
 
 def test_not_ready_without_room(quick_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["supportdesk.web.health"], "LEAST_FREE_PERCENT", 100)
-    assert "free" in quick_desk.app.test_client().get("/readyz").json["problems"]["disk"]
+    assert "free" in problems_of(quick_desk.app.test_client().get("/readyz"))["disk"]
 
 
 def test_not_ready_when_its_folder_is_gone(sqlite_url: str, tmp_path: Path) -> None:
     web = Desk(make_world(Database(open_engine(sqlite_url)), tmp_path / "gone"))
-    problems = web.app.test_client().get("/readyz").json["problems"]
+    problems = problems_of(web.app.test_client().get("/readyz"))
     assert problems.keys() == {"data_dir", "disk"}
 
 

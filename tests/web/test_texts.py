@@ -21,7 +21,15 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")
 
 def czech() -> dict[str | tuple[str, ...], str | tuple[str, ...]]:
     with (CATALOGUES / "cs" / "LC_MESSAGES" / "messages.po").open("rb") as file:
-        return {message.id: message.string for message in read_po(file, locale="cs") if message.id}
+        return {
+            _frozen(message.id): _frozen(message.string or "")
+            for message in read_po(file, locale="cs")
+            if message.id
+        }
+
+
+def _frozen(text: str | list[str] | tuple[str, ...]) -> str | tuple[str, ...]:
+    return text if isinstance(text, str) else tuple(text)
 
 
 def forms(text: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ export function keepDrafts(root) {
     let timer = 0;
     const save = () => {
       clearTimeout(timer);
+      if (form.dataset.sent) return; // a form that leaves the page loses focus once more
       if (field.value.trim()) localStorage.setItem(key(form), field.value);
       else localStorage.removeItem(key(form));
       say(form, field.value.trim());
@@ -28,7 +29,9 @@ export function keepDrafts(root) {
 }
 
 export function draftWasSent(form) {
-  if (form.dataset.draft) localStorage.removeItem(key(form));
+  if (!form.dataset.draft) return;
+  form.dataset.sent = "1";
+  localStorage.removeItem(key(form));
 }
 
 export function forgetDrafts() {

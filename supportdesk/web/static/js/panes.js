@@ -79,7 +79,8 @@ async function onSubmit(event) {
     take(page);
     await refreshList();
   } catch {
-    // The ordinary way tells what is wrong in the server's own words.
+    // The ordinary way tells what is wrong in the server's own words, and gives the text back.
+    draftWasSent(form);
     HTMLFormElement.prototype.submit.call(withSubmitter(form, button));
   } finally {
     form.ariaBusy = null;
