@@ -49,7 +49,7 @@ def show_given_up(
             quarantine(session, payload["receipt_id"], problem)
         case Kind.SEND:
             mail_failed(session, payload["outbox_id"], problem, now=now)
-        case Kind.POLL | Kind.HAND_BACK | Kind.CLOSE | Kind.PRUNE:
+        case Kind.POLL | Kind.HAND_BACK | Kind.FOLLOW | Kind.CLOSE | Kind.PRUNE:
             pass  # comes again by itself in a later slot
 
 

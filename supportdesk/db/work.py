@@ -32,6 +32,7 @@ class Kind(StrEnum):
     SEND = "send"  # hand an outgoing mail to the relay
     POLL = "poll"  # fetch what is new in a mailbox
     HAND_BACK = "hand_back"  # give the night's work to the consultants
+    FOLLOW = "follow"  # move open tickets to the consultants assigned today
     CLOSE = "close"  # close what has been resolved long enough
     PRUNE = "prune"  # delete finished work and ended sessions
 

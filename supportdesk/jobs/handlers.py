@@ -7,6 +7,7 @@ from supportdesk.actions.ask_for_work import ask_for_work
 from supportdesk.actions.close_resolved import close_resolved
 from supportdesk.actions.hand_back import hand_back
 from supportdesk.actions.intake.route_mail import Parser, route_mail
+from supportdesk.actions.owners import follow_assignments
 from supportdesk.actions.poll_mailbox import poll_mailbox
 from supportdesk.actions.prune import prune
 from supportdesk.actions.runtime import Runtime
@@ -61,6 +62,9 @@ def _do(runtime: Runtime, claim: Claim) -> None:
             work_done(runtime, claim)
         case Kind.CLOSE:
             close_resolved(runtime)
+            work_done(runtime, claim)
+        case Kind.FOLLOW:
+            follow_assignments(runtime)
             work_done(runtime, claim)
         case Kind.PRUNE:
             prune(runtime)

@@ -42,7 +42,12 @@ LANES = (
     Lane((Kind.ROUTE,), threads=1, batch=20, lease_seconds=120),
     Lane((Kind.SEND,), threads=2, batch=1, lease_seconds=600),
     Lane((Kind.POLL,), threads=2, batch=1, lease_seconds=900),
-    Lane((Kind.HAND_BACK, Kind.CLOSE, Kind.PRUNE), threads=1, batch=1, lease_seconds=300),
+    Lane(
+        (Kind.HAND_BACK, Kind.FOLLOW, Kind.CLOSE, Kind.PRUNE),
+        threads=1,
+        batch=1,
+        lease_seconds=300,
+    ),
 )
 
 INTAKE_LANES = tuple(lane for lane in LANES if Kind.POLL in lane.kinds)
@@ -77,7 +82,10 @@ class Worker:
             thread.start()
             self._threads.append(thread)
         for job in jobs(self._runtime):
-            self._add(job)
+            self._tick(job)  # what came due while nobody was there
+            self._scheduler.add_job(
+                self._tick, "interval", args=(job,), seconds=job.seconds, name=job.name
+            )
         self._scheduler.start()
 
     def mail_came(self) -> None:
@@ -103,16 +111,6 @@ class Worker:
         self.wake()
         for thread in self._threads:
             thread.join()
-
-    def _add(self, job: Job) -> None:
-        self._scheduler.add_job(
-            self._tick,
-            "interval",
-            args=(job,),
-            seconds=job.seconds,
-            name=job.name,
-            next_run_time=self._runtime.clock(),
-        )
 
     def _tick(self, job: Job) -> None:
         try:
