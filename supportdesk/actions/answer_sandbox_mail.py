@@ -3,11 +3,14 @@
 import secrets
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+
 from supportdesk.actions.receive_mail import receive_mail
 from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email.compose import compose
 from supportdesk.channels.email.parse import parse_message
 from supportdesk.channels.email.sandbox import KeptMail, find_kept, read_kept
+from supportdesk.db.models import Contact, ContactAddress
 from supportdesk.errors import InvalidInput, NotAllowed
 from supportdesk.messages import Address, InboundMessage, OutboundMessage
 from supportdesk.routing.calendar import local_time
@@ -79,7 +82,7 @@ def _write(runtime: Runtime, mail: SandboxMail, *, sender: str, body: str) -> by
     subject = message.subject
     answer = OutboundMessage(
         message_id=f"<{secrets.token_hex(12)}@{domain}>",
-        sender=Address("", sender),
+        sender=Address(_name_of(runtime, sender), sender),
         to=(Address("", mail.answer_to),),
         subject=subject if subject.lower().startswith("re:") else f"Re: {subject}",
         text=f"{body}\n\n{_quoted(runtime, message)}",
@@ -91,6 +94,21 @@ def _write(runtime: Runtime, mail: SandboxMail, *, sender: str, body: str) -> by
     )
     # Without the mark of this installation: as it stands it is the customer's mail, not ours.
     return _verdict(runtime, domain) + compose(answer, instance_id="")
+
+
+def _name_of(runtime: Runtime, address: str) -> str:
+    """Give the name that a contact's own mail program writes, "" for who is not on file."""
+    with runtime.database.read() as session:
+        return (
+            session.scalar(
+                sa.select(Contact.name)
+                .join(ContactAddress, ContactAddress.contact_id == Contact.id)
+                .where(ContactAddress.address == address)
+                .order_by(Contact.id)
+                .limit(1)
+            )
+            or ""
+        )
 
 
 def _verdict(runtime: Runtime, domain: str) -> bytes:

@@ -6,6 +6,7 @@ by the same actions as in the inbox, each with the clock at its instant.
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from email.utils import parseaddr
 from functools import partial
 
 import sqlalchemy as sa
@@ -15,7 +16,6 @@ from supportdesk.actions.hand_back import hand_back
 from supportdesk.actions.import_people import import_people
 from supportdesk.actions.runtime import Runtime
 from supportdesk.actions.set_password import set_password
-from supportdesk.channels.email.addresses import normalise_address
 from supportdesk.db.models import Agent, Contact
 from supportdesk.demo.days import CLOSING_DAY_NAME, Days
 from supportdesk.demo.mails import Draft, write, write_bounce, write_unreadable
@@ -114,11 +114,13 @@ def _set_up_people(past: Past) -> None:
 
 def _arrive(past: Past, mail: Mail) -> None:
     if mail.unreadable:
-        past.receive(write_unreadable(past.days.fill_in(mail.mail)), mail_from="", to=mail.to)
+        sender = parseaddr(_people(past, mail)[0])[1]
+        raw = write_unreadable(past.days.fill_in(mail.mail))
+        past.receive(raw, mail_from=sender, to=mail.to)
         return
     draft, to = _draft(past, mail)
     raw = write_bounce(draft, mail.bounce_of) if mail.bounce_of else write(draft)
-    past.receive(raw, mail_from="", to=to)
+    past.receive(raw, mail_from="" if mail.bounce_of else parseaddr(draft.sender)[1], to=to)
     ticket_id = past.ticket_of_message(draft.message_id)
     if ticket_id is not None:
         past.tickets.setdefault(mail.story, ticket_id)
@@ -135,7 +137,7 @@ def _draft(past: Past, mail: Mail) -> tuple[Draft, tuple[str, ...]]:
         subject = with_ticket(subject, past.ticket(mail.about))
     to = (answered.reply_to,) if answered else mail.to
     at = past.clock()
-    domain = normalise_address(sender).rstrip(">").rpartition("@")[2]
+    domain = parseaddr(sender)[1].rpartition("@")[2]
     draft = Draft(
         sender=sender,
         to=to,

@@ -56,20 +56,22 @@ def write(draft: Draft) -> bytes:
 
 def write_bounce(draft: Draft, address: str) -> bytes:
     """Write a delivery status notification: our mail did not reach `address`. Source: RFC 3464."""
-    message = _head(draft)
-    message["Content-Type"] = 'multipart/report; report-type=delivery-status; boundary="=zpet="'
+    returned = f"Message-ID: {draft.in_reply_to}\nTo: {address}\n"
     status = (
         f"Reporting-MTA: dns; {AUTHSERV_ID}\n\nFinal-Recipient: rfc822; {address}\n"
         "Action: failed\nStatus: 5.1.2\nDiagnostic-Code: X-Postfix; Host not found\n"
     )
-    returned = f"Message-ID: {draft.in_reply_to}\nTo: {address}\n"
     parts = (
         ("text/plain; charset=utf-8", draft.text),
         ("message/delivery-status", status),
         ("text/rfc822-headers", returned),
     )
+    head = _head(draft).as_string(policy=SMTP.clone(linesep="\n")).rstrip()
     body = "".join(f"--=zpet=\nContent-Type: {kind}\n\n{text}\n" for kind, text in parts)
-    text = f"{message.as_string(policy=SMTP.clone(linesep=chr(10))).rstrip()}\n\n{body}--=zpet=--\n"
+    text = (
+        f"{head}\nMIME-Version: 1.0\nContent-Type: multipart/report;"
+        f' report-type=delivery-status; boundary="=zpet="\n\n{body}--=zpet=--\n'
+    )
     return text.encode().replace(b"\n", b"\r\n")
 
 
