@@ -13,6 +13,7 @@ from supportdesk.db.queries.threads import Thread
 from supportdesk.messages import Automatic, Channel
 from supportdesk.routing.deadlines import deadlines
 from supportdesk.routing.decision import Decision, Target
+from supportdesk.routing.facts import TopicKind
 from supportdesk.tickets import EventKind, State, after_customer_message
 
 PREVIEW_CHARS = 160
@@ -62,7 +63,7 @@ def ticket_changes(
         "is_answered": False,
         "resolved_at": None,
         "priority": min(thread.priority, decision.priority),
-        "topic": filing.situation.topic.kind,
+        **_topic_changes(thread, filing.situation.topic.kind),
         "owner_id": thread.owner_id or owner_id(filing, scene),
     }
     if filing.kept_for_id is None:
@@ -72,6 +73,13 @@ def ticket_changes(
             "needs_identification": decision.target is Target.POOL_TRIAGE,
         }
     return changes
+
+
+def _topic_changes(thread: Thread, found: TopicKind) -> dict[str, Any]:
+    """Give what a message about `found` makes of the ticket's topic; a "thank you" leaves it."""
+    if found in {thread.topic, TopicKind.UNSPECIFIED}:
+        return {}
+    return {"topic": found, "is_topic_by_staff": False}
 
 
 def owner_id(filing: Filing, scene: Scene) -> int | None:

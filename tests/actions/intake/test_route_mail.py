@@ -175,6 +175,26 @@ def test_a_follow_up_at_night_is_shown_to_the_pool_and_the_owner_stays(world: Wo
     assert [decision.rule for decision in rows(world, StoredDecision)] == ["R6", "R7"]
 
 
+def test_a_thank_you_on_a_loss_ticket_is_no_loss_again_and_the_topic_stays(world: World) -> None:
+    stolen = mail(EKONOM, "Ukradli mi telefon.", Message_ID="<first@customer.example>")
+    world.arrives(stolen, at=TUESDAY_NOON)
+    thanks = mail(EKONOM, "Děkuji.", subject="Re: Dotaz", In_Reply_To="<first@customer.example>")
+    world.arrives(thanks, at=TUESDAY_NIGHT)
+    assert [decision.rule for decision in rows(world, StoredDecision)] == ["R3", "R7"]
+    assert (the_ticket(world).topic, the_ticket(world).priority) == (TopicKind.BLOCK, 1)
+
+
+def test_words_of_loss_beat_what_staff_said_of_earlier_messages(world: World) -> None:
+    world.arrives(mail(EKONOM, Message_ID="<first@customer.example>"), at=TUESDAY_NOON)
+    with world.runtime.database.write() as session:
+        ticket = session.get_one(Ticket, the_ticket(world).id)
+        ticket.topic, ticket.is_topic_by_staff = TopicKind.BUSINESS, True
+    stolen = mail(EKONOM, "Ukradli mi SIM.", In_Reply_To="<first@customer.example>")
+    world.arrives(stolen, at=TUESDAY_NIGHT)
+    ticket = the_ticket(world)
+    assert (ticket.topic, ticket.is_topic_by_staff, ticket.priority) == (TopicKind.BLOCK, False, 1)
+
+
 def test_whoever_is_working_on_a_ticket_keeps_it(world: World) -> None:
     world.arrives(mail(EKONOM, Message_ID="<first@customer.example>"), at=TUESDAY_NOON)
     with world.runtime.database.write() as session:
