@@ -187,8 +187,8 @@ def test_a_thank_you_on_a_loss_ticket_is_no_loss_again_and_the_topic_stays(world
 def test_words_of_loss_beat_what_staff_said_of_earlier_messages(world: World) -> None:
     world.arrives(mail(EKONOM, Message_ID="<first@customer.example>"), at=TUESDAY_NOON)
     with world.runtime.database.write() as session:
-        ticket = session.get_one(Ticket, the_ticket(world).id)
-        ticket.topic, ticket.is_topic_by_staff = TopicKind.BUSINESS, True
+        judged = session.get_one(Ticket, the_ticket(world).id)
+        judged.topic, judged.is_topic_by_staff = TopicKind.BUSINESS, True
     stolen = mail(EKONOM, "Ukradli mi SIM.", In_Reply_To="<first@customer.example>")
     world.arrives(stolen, at=TUESDAY_NIGHT)
     ticket = the_ticket(world)
@@ -269,8 +269,8 @@ def test_the_subject_of_a_reply_is_not_judged_again(world: World) -> None:
 def test_a_message_reopens_a_resolved_ticket(world: World) -> None:
     world.arrives(mail(EKONOM, Message_ID="<first@customer.example>"), at=TUESDAY_NOON)
     with world.runtime.database.write() as session:
-        ticket = session.get_one(Ticket, the_ticket(world).id)
-        ticket.state, ticket.resolved_at = State.RESOLVED, TUESDAY_NOON
+        resolved = session.get_one(Ticket, the_ticket(world).id)
+        resolved.state, resolved.resolved_at = State.RESOLVED, TUESDAY_NOON
     world.arrives(mail(EKONOM, In_Reply_To="<first@customer.example>"), at=TUESDAY_NOON)
     ticket = the_ticket(world)
     assert (ticket.state, ticket.resolved_at) == (State.OPEN, None)
