@@ -14,6 +14,7 @@ from supportdesk.web.context import reading, runtime, viewer
 from supportdesk.web.errors import status_of
 from supportdesk.web.forms import optional_number_of, text_of
 from supportdesk.web.gate import for_administrators
+from supportdesk.web.refusals import told
 from supportdesk.web.shell import render_page
 
 agents = Blueprint("agents", __name__, url_prefix="/settings/agents")
@@ -42,7 +43,7 @@ def create() -> ResponseReturnValue:
         details = _details()
         agent_id = create_agent(runtime(), viewer(), details)
     except (Conflict, InvalidInput) as error:
-        return make_response(_form(None, details, problem=str(error)), status_of(error))
+        return make_response(_form(None, details, problem=told(error)), status_of(error))
     flash(_("The agent was added. Set a password, so that she can log in."))
     return redirect(url_for("agents.show", agent_id=agent_id), 303)
 
@@ -66,7 +67,7 @@ def change(agent_id: int) -> ResponseReturnValue:
         details = _details()
         update_agent(runtime(), viewer(), agent_id, details, is_active="is_active" in request.form)
     except (Conflict, InvalidInput) as error:
-        return make_response(_form(found, details, problem=str(error)), status_of(error))
+        return make_response(_form(found, details, problem=told(error)), status_of(error))
     flash(_("The agent was changed."))
     return redirect(url_for("agents.show_list"), 303)
 
@@ -82,7 +83,7 @@ def give_password(agent_id: int) -> ResponseReturnValue:
     try:
         set_password(runtime(), viewer(), agent_id, text_of("password", most=1000))
     except (InvalidInput, NotAllowed) as error:
-        return make_response(_form(found, _stored(found), problem=str(error)), status_of(error))
+        return make_response(_form(found, _stored(found), problem=told(error)), status_of(error))
     flash(_("The password was set, and open sessions were ended."))
     return redirect(url_for("agents.show", agent_id=agent_id), 303)
 
@@ -90,7 +91,7 @@ def give_password(agent_id: int) -> ResponseReturnValue:
 def _found(agent_id: int) -> StaffRow:
     found = find_staff(reading(), agent_id)
     if found is None:
-        raise NotFound(f"There is no agent {agent_id}.")
+        raise NotFound("There is no agent {agent}.", agent=agent_id)
     return found
 
 

@@ -26,7 +26,9 @@ def show_organisation(organisation_id: int) -> ResponseReturnValue:
     session, today = reading(), viewer().today
     found = find_customer(session, viewer(), organisation_id)
     if found is None:
-        raise NotFound(f"There is no customer {organisation_id} that you may see.")
+        raise NotFound(
+            "There is no customer {customer} that you may see.", customer=organisation_id
+        )
     after = read_cursor(request.args.get("after"))
     page = list_history(session, viewer(), organisation_id=found.id, after=after)
     return render_page(
@@ -45,7 +47,7 @@ def show_contact(contact_id: int) -> ResponseReturnValue:
     """Show a contact and every request that came from him."""
     session, today = reading(), viewer().today
     if find_visible_contact(session, viewer(), contact_id) is None:
-        raise NotFound(f"There is no contact {contact_id} that you may see.")
+        raise NotFound("There is no contact {contact} that you may see.", contact=contact_id)
     after = read_cursor(request.args.get("after"))
     page = list_history(session, viewer(), contact_id=contact_id, after=after)
     organisations = [

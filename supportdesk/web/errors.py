@@ -19,6 +19,7 @@ from supportdesk.errors import (
 )
 from supportdesk.web.language import later as _l
 from supportdesk.web.language import translated
+from supportdesk.web.refusals import told
 from supportdesk.web.shell import render_page
 
 STATUSES: tuple[tuple[type[SupportdeskError], HTTPStatus], ...] = (
@@ -81,7 +82,7 @@ def _ours(error: SupportdeskError) -> Response:
     status = status_of(error)
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         return _unforeseen(error)
-    response = _page(status, str(error))
+    response = _page(status, told(error))
     if isinstance(error, TooManyAttempts):
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     return response

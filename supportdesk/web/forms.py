@@ -6,18 +6,59 @@ from typing import TypeVar
 from flask import request
 
 from supportdesk.errors import InvalidInput
+from supportdesk.tickets import Desk
+from supportdesk.web.language import later as _l
+from supportdesk.web.words import Words, word
 
 Choice = TypeVar("Choice", bound=StrEnum)
 LARGEST_ID = 2**63 - 1
+
+# What people see beside the fields; the rest are hidden ones.
+LABELS: Words = {
+    "text": _l("Text"),
+    "reason": _l("Reason"),
+    "override_reason": _l("Reason"),
+    "to": _l("To"),
+    "cc": _l("Copy"),
+    "then_state": _l("Afterwards"),
+    "state": _l("State"),
+    "topic": _l("Topic"),
+    "priority": _l("Priority"),
+    "activity": _l("What is asked for"),
+    "object": _l("Number, document or service"),
+    "sender": _l("Who answers"),
+    "username": _l("User name"),
+    "name": _l("Name"),
+    "email": _l("Email"),
+    "phone": _l("Phone"),
+    "language": _l("Language"),
+    "password": _l("Password"),
+    "current_password": _l("Present password"),
+    "address": _l("Address"),
+    "imap_host": _l("Server"),
+    "imap_port": _l("Port"),
+    "imap_security": _l("Security"),
+    "imap_username": _l("User name"),
+    "imap_password": _l("Password"),
+    "imap_folder": _l("Folder"),
+    **{f"team_{desk}": _l("Desks, and experience there") for desk in Desk},
+}
 
 
 def text_of(name: str, *, most: int = 200_000) -> str:
     """Give a text field, "" when it is absent; line ends become single newlines."""
     value = request.form.get(name, "").replace("\r\n", "\n")
     if len(value) > most:
-        raise InvalidInput(f"The field {name} has {len(value)} characters; at most {most} fit.")
+        raise InvalidInput(
+            "The field {field!r} has {length} characters; at most {most} fit.",
+            field=word(LABELS, name),
+            length=len(value),
+            most=most,
+        )
     if "\x00" in value:
-        raise InvalidInput(f"The field {name} contains a character that no text has.")
+        raise InvalidInput(
+            "The field {field!r} contains a character that no text has.", field=word(LABELS, name)
+        )
     return value
 
 
@@ -25,7 +66,7 @@ def number_of(name: str) -> int:
     """Give a whole number that has to be there."""
     found = optional_number_of(name)
     if found is None:
-        raise InvalidInput(f"The field {name} is missing; fill it in.")
+        raise InvalidInput("The field {field!r} is missing; fill it in.", field=word(LABELS, name))
     return found
 
 
@@ -35,7 +76,11 @@ def optional_number_of(name: str) -> int | None:
     if not raw:
         return None
     if not (raw.isascii() and raw.isdigit() and int(raw[:20]) <= LARGEST_ID):
-        raise InvalidInput(f"The field {name} needs a whole number, not {raw[:40]!r}.")
+        raise InvalidInput(
+            "The field {field!r} needs a whole number, not {value!r}.",
+            field=word(LABELS, name),
+            value=raw[:40],
+        )
     return int(raw)
 
 
@@ -45,9 +90,11 @@ def choice_of(name: str, kind: type[Choice]) -> Choice:
     try:
         return kind(raw)
     except ValueError:
-        allowed = ", ".join(kind)
         raise InvalidInput(
-            f"The field {name} cannot be {raw[:40]!r}; possible is: {allowed}."
+            "The field {field!r} cannot be {value!r}; possible is: {allowed}.",
+            field=word(LABELS, name),
+            value=raw[:40],
+            allowed=list(kind),
         ) from None
 
 

@@ -79,7 +79,7 @@ def _view(name: str) -> View:
     try:
         chosen = View(name)
     except ValueError:
-        raise NotFound(f"There is no view {name[:40]!r}.") from None
+        raise NotFound("There is no view {view!r}.", view=name[:40]) from None
     if chosen not in views_of(viewer()):
         raise NotFound("That view is for another desk.")
     return chosen

@@ -12,6 +12,7 @@ from supportdesk.web.context import reading, runtime, viewer
 from supportdesk.web.errors import status_of
 from supportdesk.web.forms import choice_of, number_of, text_of
 from supportdesk.web.gate import for_administrators
+from supportdesk.web.refusals import told
 from supportdesk.web.shell import render_page
 
 mailboxes = Blueprint("mailboxes", __name__, url_prefix="/settings/mailboxes")
@@ -66,7 +67,7 @@ def _save(found: MailboxRow | None) -> ResponseReturnValue:
             password=text_of("imap_password", most=1000) or None,
         )
     except (Conflict, InvalidInput) as error:
-        return make_response(_form(found, details, problem=str(error)), status_of(error))
+        return make_response(_form(found, details, problem=told(error)), status_of(error))
     flash(_("The mailbox was saved."))
     return redirect(url_for("mailboxes.show_list"), 303)
 
@@ -74,7 +75,7 @@ def _save(found: MailboxRow | None) -> ResponseReturnValue:
 def _found(mailbox_id: int) -> MailboxRow:
     found = find_mailbox(reading(), mailbox_id)
     if found is None:
-        raise NotFound(f"There is no mailbox {mailbox_id}.")
+        raise NotFound("There is no mailbox {mailbox}.", mailbox=mailbox_id)
     return found
 
 

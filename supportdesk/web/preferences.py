@@ -14,6 +14,7 @@ from supportdesk.web.errors import status_of
 from supportdesk.web.forms import choice_of, text_of
 from supportdesk.web.gate import for_everybody, for_staff, own_path
 from supportdesk.web.language import COOKIE, LANGUAGES
+from supportdesk.web.refusals import told
 from supportdesk.web.shell import render_page
 
 preferences = Blueprint("preferences", __name__)
@@ -26,7 +27,9 @@ def choose_language() -> ResponseReturnValue:
     """Speak Czech or English from now on: with the account, or with the visitor's browser."""
     chosen = text_of("language")
     if chosen not in LANGUAGES:
-        raise InvalidInput("The language can be cs or en.")
+        raise InvalidInput(
+            "The language {language!r} is unknown; use cs or en.", language=chosen[:40]
+        )
     found = logged_in()
     if found is not None:
         set_language(runtime(), found.viewer, chosen)
@@ -70,7 +73,7 @@ def change_password() -> ResponseReturnValue:
             current_password=text_of("current_password", most=1000),
         )
     except (InvalidInput, NotAllowed) as error:
-        return make_response(render_page("password.html", problem=str(error)), status_of(error))
+        return make_response(render_page("password.html", problem=told(error)), status_of(error))
     session.clear()
     flash(_("The password was changed. Log in with the new one."))
     return redirect(url_for("doors.show_log_in"), 303)

@@ -12,6 +12,7 @@ from supportdesk.errors import InvalidInput, NotFound
 from supportdesk.web.context import reading, runtime, viewer
 from supportdesk.web.forms import text_of
 from supportdesk.web.gate import for_those
+from supportdesk.web.refusals import told
 from supportdesk.web.security import FILE_POLICY
 from supportdesk.web.shell import render_page
 
@@ -67,7 +68,7 @@ def discard(receipt_id: int) -> ResponseReturnValue:
     try:
         discard_receipt(runtime(), viewer(), receipt_id, reason=text_of("reason", most=1000))
     except InvalidInput as error:
-        return make_response(_render(receipt, str(error)), 422)
+        return make_response(_render(receipt, told(error)), 422)
     flash(_("The request was discarded; what was received stays kept."))
     return redirect(url_for("quarantine.show_list"), 303)
 
@@ -75,7 +76,7 @@ def discard(receipt_id: int) -> ResponseReturnValue:
 def _receipt(receipt_id: int) -> Quarantined:
     found = find_quarantined(reading(), receipt_id)
     if found is None:
-        raise NotFound(f"Receipt {receipt_id} is not in quarantine.")
+        raise NotFound("Receipt {receipt} is not in quarantine.", receipt=receipt_id)
     return found
 
 

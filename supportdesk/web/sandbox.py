@@ -17,6 +17,7 @@ from supportdesk.channels.email.tokens import read_message_id
 from supportdesk.errors import InvalidInput, NotFound
 from supportdesk.web.context import reading, runtime
 from supportdesk.web.forms import text_of
+from supportdesk.web.refusals import told
 from supportdesk.web.security import MAIL_POLICY
 from supportdesk.web.shell import render_page
 
@@ -65,7 +66,7 @@ def answer(name: str) -> ResponseReturnValue:
     try:
         answer_sandbox_mail(runtime(), name, sender=sender, text=text)
     except InvalidInput as error:
-        return make_response(_render(found, text=text, problem=str(error)), 422)
+        return make_response(_render(found, text=text, problem=told(error)), 422)
     flash(_("The customer's answer was delivered; its ticket shows it in a moment."))
     return redirect(url_for("sandbox.show", name=name), 303)
 

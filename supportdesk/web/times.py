@@ -1,6 +1,6 @@
 """Instants in words, in the operator's zone: short in lists, whole where it matters."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 from flask_babel import gettext as _
@@ -49,6 +49,11 @@ def day(instant: datetime) -> str:
     return _date(local(instant), with_year=True)
 
 
+def calendar_day(on: date) -> str:
+    """Tell a day of the calendar."""
+    return _date(on, with_year=True)
+
+
 def machine_time(instant: datetime) -> str:
     """Give the instant for a `datetime` attribute."""
     return instant.astimezone(UTC).isoformat(timespec="seconds")
@@ -64,7 +69,7 @@ def how_long(span: timedelta) -> str:
     return str(ngettext("%(num)s day", "%(num)s days", minutes // (24 * 60)))
 
 
-def _date(then: datetime, *, with_year: bool) -> str:
+def _date(then: date, *, with_year: bool) -> str:
     year = f" {then.year}" if with_year else ""
     if language() == "cs":
         return f"{then.day}. {then.month}.{year}"

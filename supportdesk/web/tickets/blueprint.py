@@ -35,6 +35,7 @@ from supportdesk.web.forms import (
     number_of,
     text_of,
 )
+from supportdesk.web.refusals import told
 from supportdesk.web.shell import render_page
 from supportdesk.web.tickets.page import Draft, render_ticket, ticket_or_404
 
@@ -265,7 +266,7 @@ def _do(
     try:
         act()
     except (Conflict, InvalidInput, NotAllowed) as error:
-        page = render_ticket(ticket_id, problem=str(error), draft=draft)
+        page = render_ticket(ticket_id, problem=told(error), draft=draft)
         return make_response(page, status_of(error))
     flash(done)
     return redirect(url_for("tickets.show", ticket_id=ticket_id), HTTPStatus.SEE_OTHER)

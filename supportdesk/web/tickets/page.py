@@ -60,7 +60,9 @@ def ticket_or_404(ticket_id: int) -> TicketHead:
     """Give the ticket, the same 404 for one that is missing and one that is foreign."""
     found = find_ticket(reading(), viewer(), ticket_id)
     if found is None:
-        raise NotFound(f"There is no ticket {ticket_id} that you may see; check its number.")
+        raise NotFound(
+            "There is no ticket {ticket} that you may see; check its number.", ticket=ticket_id
+        )
     return found
 
 
