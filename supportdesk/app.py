@@ -113,14 +113,12 @@ def run_all(*, demo: bool, say: Callable[[str], None]) -> None:
 
 def _greet(runtime: Runtime, *, demo: bool, say: Callable[[str], None]) -> None:
     settings = runtime.settings
-    if demo and is_empty(runtime):
-        say("Setting up the demo region …")
-        load_demo(runtime)
+    if demo:
+        _set_up_demo(runtime, say)
     say(f"supportdesk is at {settings.web_address}")
     if settings.door_port:
-        say(
-            f"Mail door ({settings.door_protocol.upper()}): {settings.door_host}:{settings.door_port}"
-        )
+        protocol = settings.door_protocol.upper()
+        say(f"Mail door ({protocol}): {settings.door_host}:{settings.door_port}")
     if demo:
         say(f"Mail sandbox: {settings.web_address}/sandbox")
         for line in demo_log_ins():
@@ -131,6 +129,20 @@ def _greet(runtime: Runtime, *, demo: bool, say: Callable[[str], None]) -> None:
             " then `supportdesk agents password USERNAME`."
         )
     say("Ctrl+C stops it.")
+
+
+def _set_up_demo(runtime: Runtime, say: Callable[[str], None]) -> None:
+    unfinished = runtime.settings.data_dir / "demo.unfinished"
+    if unfinished.exists():
+        raise SettingsError(
+            "Setting up the demo region was cut short; delete {folder} and start again.",
+            folder=runtime.settings.data_dir,
+        )
+    if is_empty(runtime):
+        say("Setting up the demo region …")
+        unfinished.touch()
+        load_demo(runtime)
+        unfinished.unlink()
 
 
 def deliver(raw: bytes, *, mail_from: str, recipients: Sequence[str]) -> None:

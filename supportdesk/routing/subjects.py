@@ -1,4 +1,4 @@
-"""The ticket number in a subject line: a hint for people and for mail programs that lose headers."""
+"""The ticket number in a subject line: a hint for people, and for programs that lose headers."""
 
 import re
 
