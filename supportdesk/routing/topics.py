@@ -144,6 +144,8 @@ def _words(text: str) -> Iterator[_Word]:
 
 
 def _without_diacritics(word: str) -> str:
+    if word.isascii():
+        return word.casefold()
     split = unicodedata.normalize("NFKD", word)
     return "".join(c for c in split if not unicodedata.combining(c)).casefold()
 
