@@ -13,18 +13,21 @@ def open_engine(url: str) -> sa.Engine:
     """Open the engine for `url` and make every connection keep our promises.
 
     A SQLite transaction of a writer begins IMMEDIATE: it waits its turn at the start instead of
-    failing in the middle with "database is locked".
+    failing in the middle with "database is locked". Errors name no parameters: these are mails of
+    customers and hashes of passwords, and errors end up in logs.
     """
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed)
-    return sa.create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    return sa.create_engine(
+        parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True
+    )
 
 
 def _open_sqlite(url: sa.URL) -> sa.Engine:
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, pool_size=10, max_overflow=20)
+    engine = sa.create_engine(url, pool_size=10, max_overflow=20, hide_parameters=True)
     sa.event.listen(engine, "connect", _prepare_sqlite)
     sa.event.listen(engine, "begin", _begin_sqlite)
     return engine
