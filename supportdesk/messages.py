@@ -80,7 +80,7 @@ class InboundMessage:
     Message identifiers keep their angle brackets. `sent_at` is what the sender claims (aware UTC),
     None when absent or unreadable. `text` is the whole readable text; `reply_text` is the part
     above the quoted history. `html` is sanitised, "" when there is none. `content_hash` is the hex
-    SHA-256 over date, sender and body, the same for one message arriving in two mailboxes.
+    SHA-256 over date, sender, subject and body, the same for one message arriving in two mailboxes.
     `dsn_status` such as "5.1.1" comes with bounces only.
     """
 

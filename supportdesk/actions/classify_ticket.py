@@ -26,6 +26,7 @@ def set_topic(
             data={"from": ticket.topic, "to": topic, "agent": viewer.name},
         )
         ticket.topic = topic
+        ticket.is_topic_by_staff = True
 
 
 def set_priority(

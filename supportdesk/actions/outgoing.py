@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from supportdesk.actions.keys import THREADS, key_for
 from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email import tokens
+from supportdesk.channels.email.compose import is_identifier
 from supportdesk.db.bulk import insert_returning_ids
 from supportdesk.db.models import Author, Message, OutboxMail
 from supportdesk.db.work import Kind, enqueue_many
@@ -87,7 +88,8 @@ def _message_row(mail: Outgoing, key: bytes, now: datetime) -> dict[str, Any]:
         "reply_text": mail.text,
         "html": mail.html,
         "rfc_message_id": tokens.message_id(mail.ticket_id, key, domain, secrets.token_hex(8)),
-        "in_reply_to": mail.in_reply_to,
-        "references": list(mail.references),
+        # What a customer's program wrote there may be nothing that a header can carry.
+        "in_reply_to": mail.in_reply_to if is_identifier(mail.in_reply_to or "") else None,
+        "references": [one for one in mail.references if is_identifier(one)],
         "automatic": Automatic.NO if mail.agent_id else Automatic.REPLY,
     }

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -20,6 +20,8 @@ from supportdesk.db.queries.prepared import AnySelect, fetch
 from supportdesk.db.work import Kind, enqueue_many, insert_or_ignore
 from supportdesk.errors import NotFound
 from supportdesk.messages import Channel
+
+_OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def receive_fetched(runtime: Runtime, mail: Fetched) -> None:
         "channel": Channel.EMAIL,
         "external_id": imap_identity(mail.mailbox_id, mail.uidvalidity, mail.uid),
         "mailbox_id": mail.mailbox_id,
-        "received_at": mail.received_at,
+        "received_at": _plausible(mail.received_at, now),
         "stored_at": now,
         "blob_key": runtime.blobs.put(mail.raw),
         "size_bytes": mail.size_bytes,
@@ -137,6 +139,11 @@ def receive_fetched(runtime: Runtime, mail: Fetched) -> None:
 def imap_identity(mailbox_id: int, uidvalidity: int, uid: int) -> str:
     """Give the identity of a mail in a polled mailbox. Source: RFC 3501 §2.3.1.1."""
     return f"imap:{mailbox_id}:{uidvalidity}:{uid}"
+
+
+def _plausible(received_at: datetime, now: datetime) -> datetime:
+    """Give when a mail came: servers without a clock write years that no calendar of ours has."""
+    return received_at if _OLDEST <= received_at < now + timedelta(days=1) else now
 
 
 def _mailboxes_of(session: Session, addresses: Collection[str]) -> list[int]:

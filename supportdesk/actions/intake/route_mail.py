@@ -12,13 +12,15 @@ from supportdesk.actions.intake.scene import Arrival, Scene, gather
 from supportdesk.actions.intake.write import write_duplicates, write_filings
 from supportdesk.actions.keys import THREADS, instance_id, key_for
 from supportdesk.actions.runtime import Runtime
-from supportdesk.channels.email.tokens import read_address
+from supportdesk.channels.email.tokens import read_address, read_message_id
 from supportdesk.db.models import Receipt, ReceiptState
 from supportdesk.db.queries.prepared import AnySelect, fetch
 from supportdesk.db.work import Claim, finish
 from supportdesk.errors import NotFound, Unreadable
 from supportdesk.messages import Automatic, InboundMessage
 from supportdesk.routing.subjects import ticket_in_subject
+
+_STRAY_LOOP = "our own mail came back and belongs to no ticket; it was not answered"
 
 
 class Parser(Protocol):
@@ -137,6 +139,8 @@ def _names(arrival: Arrival, key: bytes) -> Iterator[str]:
     yield from message.references
     written = [one.address for one in (*message.to, *message.cc)]
     tickets = [read_address(address, key) for address in (*arrival.envelope_to, *written)]
+    identifiers = (message.in_reply_to or "", *message.references)
+    tickets += [read_message_id(identifier, key) for identifier in identifiers]
     for ticket_id in (*tickets, ticket_in_subject(message.subject)):
         if ticket_id is not None:
             yield f"#{ticket_id}"
@@ -147,22 +151,11 @@ def _file(session: Session, runtime: Runtime, wave: Sequence[Arrival], scene: Sc
     filings = [file_arrival(one, scene) for one in wave if one.key not in scene.known_messages]
     loops = [one for one in filings if _is_stray_loop(one)]
     write_duplicates(session, known, scene)
-    _discard(session, loops)
+    for one in loops:
+        quarantine(session, one.arrival.receipt_id, _STRAY_LOOP)
     write_filings(session, runtime, [one for one in filings if one not in loops], scene)
 
 
 def _is_stray_loop(filing: Filing) -> bool:
     """Tell whether this is our own mail that came back and belongs to no ticket."""
     return filing.is_new_ticket and filing.arrival.message.automatic is Automatic.LOOP
-
-
-def _discard(session: Session, loops: Sequence[Filing]) -> None:
-    if loops:
-        session.execute(
-            sa.update(Receipt)
-            .where(Receipt.id.in_([one.arrival.receipt_id for one in loops]))
-            .values(
-                state=ReceiptState.DISCARDED,
-                problem="our own mail came back; answering it would start a loop",
-            )
-        )

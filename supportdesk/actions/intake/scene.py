@@ -1,6 +1,6 @@
 """What the database knows that matters for a batch of arrivals, gathered in a few queries."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -21,7 +21,7 @@ from supportdesk.db.queries.threads import (
     find_threads,
     find_tickets_by_message_id,
 )
-from supportdesk.messages import InboundMessage
+from supportdesk.messages import Automatic, InboundMessage
 from supportdesk.routing import facts
 from supportdesk.routing.assign import Assistant
 from supportdesk.routing.calendar import BusinessCalendar, local_date
@@ -70,6 +70,7 @@ class Scene:
     mailboxes: Mapping[int, MailboxFact]
     known_messages: Mapping[tuple[str, str], tuple[int, int]]
     candidates: Mapping[int, tuple[int, ...]]  # receipt -> tickets it may continue, best first
+    signed: Mapping[int, frozenset[int]]  # receipt -> those of them that our own signature names
     threads: Mapping[int, Thread]
     identities: Mapping[str, tuple[Identity, ...]]
     assigned: Mapping[int, Assigned]
@@ -78,7 +79,8 @@ class Scene:
 def gather(session: Session, arrivals: Sequence[Arrival], *, now: datetime, key: bytes) -> Scene:
     """Gather what there is to know about `arrivals` at `now`; `key` signs thread tokens."""
     today = local_date(now)
-    candidates = _candidates(session, arrivals, key)
+    signed = {one.receipt_id: tuple(_signed(one, key)) for one in arrivals}
+    candidates = _candidates(session, arrivals, signed)
     named = {ticket for found in candidates.values() for ticket in found}
     _lock(session, named)
     threads = find_threads(session, named)
@@ -91,6 +93,7 @@ def gather(session: Session, arrivals: Sequence[Arrival], *, now: datetime, key:
         mailboxes=_mailboxes(session),
         known_messages=find_known_messages(session, {one.key for one in arrivals}),
         candidates=candidates,
+        signed={receipt_id: frozenset(found) for receipt_id, found in signed.items()},
         threads=threads,
         identities=identities,
         assigned=find_assigned(session, _organisations(identities, threads), today),
@@ -122,7 +125,7 @@ def _organisations(
 
 
 def _candidates(
-    session: Session, arrivals: Sequence[Arrival], key: bytes
+    session: Session, arrivals: Sequence[Arrival], signed: Mapping[int, Sequence[int]]
 ) -> dict[int, tuple[int, ...]]:
     """Find the tickets that each arrival names: signed tokens, then known mails, then subjects."""
     referenced = {one.receipt_id: _references(one.message) for one in arrivals}
@@ -133,8 +136,7 @@ def _candidates(
         one.receipt_id: tuple(
             dict.fromkeys(
                 [
-                    *_signed_addresses(one, key),
-                    *_present(read_message_id(ref, key) for ref in referenced[one.receipt_id]),
+                    *signed[one.receipt_id],
                     *_present(by_message_id.get(ref) for ref in referenced[one.receipt_id]),
                     *_present([ticket_in_subject(one.message.subject)]),
                 ]
@@ -144,10 +146,14 @@ def _candidates(
     }
 
 
-def _signed_addresses(arrival: Arrival, key: bytes) -> list[int]:
+def _signed(arrival: Arrival, key: bytes) -> Iterator[int]:
+    """Give the tickets that reply addresses and Message-IDs of our own making name."""
     message = arrival.message
     written = [one.address for one in (*message.to, *message.cc)]
-    return _present(read_address(address, key) for address in (*arrival.envelope_to, *written))
+    yield from _present(read_address(address, key) for address in (*arrival.envelope_to, *written))
+    own = message.message_id if message.automatic is Automatic.LOOP else None
+    identifiers = (*filter(None, [own]), *_references(message))
+    yield from _present(read_message_id(identifier, key) for identifier in identifiers)
 
 
 def _references(message: InboundMessage) -> tuple[str, ...]:

@@ -116,9 +116,14 @@ def _ascii_domain(name: str, domain: str) -> str:
         ) from None
 
 
+def is_identifier(value: str) -> bool:
+    """Tell whether `value` is a message identifier, with its brackets, that a header can carry."""
+    return value.isascii() and value.isprintable() and _MESSAGE_ID.fullmatch(value) is not None
+
+
 def _identifier(name: str, value: str) -> str:
     _refuse_controls(name, value)
-    if value and not (value.isascii() and _MESSAGE_ID.fullmatch(value)):
+    if value and not is_identifier(value):
         raise InvalidInput(
             "{header}: {value!r} is no message identifier; write <unique@domain>.",
             header=name,

@@ -26,6 +26,7 @@ from supportdesk.messages import Address, Attachment, Channel, InboundMessage
 
 MAX_REFERENCES = 100
 MAX_SUBJECT_CHARS = 1000
+MAX_MESSAGE_ID_BYTES = 998
 
 MESSAGE_ID = re.compile(r"<([^<>]{1,998})>")
 BARE_MESSAGE_ID = re.compile(r"[^\s<>,;]{1,490}@[^\s<>,;]{1,490}")
@@ -128,9 +129,10 @@ def _recipients(headers: Headers, name: str) -> tuple[Address, ...]:
 def _message_ids(headers: Headers, name: str) -> list[str]:
     """Read message identifiers with their brackets; a long one may be folded inside."""
     value = headers.text(name)
-    if found := MESSAGE_ID.findall(value):
-        return [f"<{WHITE.sub('', one)}>" for one in found]
-    return [f"<{one}>" for one in BARE_MESSAGE_ID.findall(value)]
+    found = [WHITE.sub("", one) for one in MESSAGE_ID.findall(value)]
+    found = found or BARE_MESSAGE_ID.findall(value)
+    # A database's index has no room for more, and no honest one comes near.
+    return [f"<{one}>" for one in found if len(one.encode()) <= MAX_MESSAGE_ID_BYTES]
 
 
 def _sent_at(headers: Headers) -> datetime | None:
@@ -142,14 +144,15 @@ def _sent_at(headers: Headers) -> datetime | None:
 
 
 def _content_hash(raw: bytes, root: Part, sender: Address | None) -> str:
-    """Hash date, sender and body, so that copies in two mailboxes are equal.
+    """Hash date, sender, subject and body, so that copies in two mailboxes are equal.
 
-    The sender's line is used as sent when it names nobody or more than one.
+    The sender's line is used as sent when it names nobody or more than one. The subject tells two
+    requests apart that a device without clock and Message-ID sent.
     """
     author = sender.address.lower().encode() if sender else b",".join(root.headers.all("from"))
     body = raw[root.start :].replace(b"\r\n", b"\n").rstrip()
     digest = hashlib.sha256()
-    for piece in (root.headers.raw("date"), author):
+    for piece in (root.headers.raw("date"), author, root.headers.raw("subject")):
         digest.update(len(piece).to_bytes(8) + piece)
     digest.update(body)
     return digest.hexdigest()
