@@ -58,29 +58,35 @@ def may_write(session: Session, viewer: Viewer, ticket_id: int) -> bool:
 def _of_tdms(viewer: Viewer, ticket: Any) -> tuple[Condition, ...]:
     """Give the ways in which a ticket is theirs: there now, once there, handled by the viewer."""
     # Literals, not parameters: only with them the partial indices are used.
-    decided = sa.select(StoredDecision.ticket_id).where(
-        StoredDecision.target == sa.literal_column(f"'{Target.TDMS}'")
+    decided = sa.exists().where(
+        StoredDecision.ticket_id == ticket.id,
+        StoredDecision.target == sa.literal_column(f"'{Target.TDMS}'"),
     )
-    escalated = sa.select(Event.ticket_id).where(
-        Event.kind == sa.literal_column(f"'{EventKind.ESCALATED}'")
+    escalated = sa.exists().where(
+        Event.ticket_id == ticket.id,
+        Event.kind == sa.literal_column(f"'{EventKind.ESCALATED}'"),
     )
     return (
         ticket.desk == Desk.TDMS,
         # Never NULL, so that the condition may be negated.
         sa.and_(ticket.handler_id.is_not(None), ticket.handler_id == viewer.agent_id),
-        ticket.id.in_(decided),
-        ticket.id.in_(escalated),
+        decided,
+        escalated,
     )
 
 
 def _of_customers_of_tdms(viewer: Viewer) -> Condition:
+    """Tickets of customers who have one of TDMS.
+
+    Asked of each ticket by the history's index; the list of all such customers would be made anew
+    for every page.
+    """
     other = aliased(Ticket)
-    # A query for each way: with OR the database would look at every ticket there is.
-    organisations = [
-        sa.select(other.organisation_id).where(other.organisation_id.is_not(None), way)
-        for way in _of_tdms(viewer, other)
-    ]
-    return _of_organisations(sa.union_all(*organisations))
+    return (
+        sa.exists()
+        .where(other.organisation_id == Ticket.organisation_id, sa.or_(*_of_tdms(viewer, other)))
+        .correlate(Ticket)
+    )
 
 
 def _of_organisations(organisations: sa.SelectBase) -> Condition:
