@@ -6,7 +6,7 @@ import secrets
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def open_runtime(settings: Settings | None = None, *, clock: Clock = system_cloc
 
 def migrate(settings: Settings) -> None:
     """Create the data directory and bring the database's schema up to date."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    _make_data_dir(settings)
     engine = open_engine(settings.effective_database_url)
     try:
         upgrade(engine)
@@ -236,7 +236,7 @@ def _stop_signal() -> threading.Event:
 
 
 def _open(settings: Settings, clock: Clock) -> Runtime:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    _make_data_dir(settings)
     return Runtime(
         database=Database(open_engine(settings.effective_database_url)),
         blobs=BlobStore(settings.data_dir / "blobs"),
@@ -244,6 +244,11 @@ def _open(settings: Settings, clock: Clock) -> Runtime:
         clock=clock,
         secret_key=_secret_key(settings),
     )
+
+
+def _make_data_dir(settings: Settings) -> None:
+    # Customers' mails lie there: they are for nobody else on this machine.
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _secret_key(settings: Settings) -> bytes:
@@ -260,12 +265,26 @@ def _secret_key(settings: Settings) -> bytes:
 
 
 def _stored_secret(path: Path) -> bytes:
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
+    if not path.exists():
+        _make_secret(path)
+    secret = path.read_bytes()
+    if len(secret) < _SECRET_BYTES:
+        raise SettingsError(
+            "{path} is damaged; restore it from a backup, or delete it to have a new one made:"
+            " everybody logs in anew then, and mailbox passwords have to be entered again.",
+            path=path,
+        )
+    return secret
+
+
+def _make_secret(path: Path) -> None:
+    """Make the secret whole or not at all, and once, however many processes start together."""
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(secrets.token_hex(_SECRET_BYTES).encode())
         file.flush()
         os.fsync(file.fileno())
-    return path.read_bytes()
+    with suppress(FileExistsError):
+        os.link(aside, path)
+    aside.unlink()
