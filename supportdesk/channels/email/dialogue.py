@@ -31,7 +31,7 @@ IDLE = "421 4.4.2 Nothing heard for too long"
 _CHUNK = 64 * 1024
 _PATH = re.compile(
     r"""<(?:@[^:<>\s]+:)?                               # an old source route is skipped
-        ((?:"(?:[^"\\\x00-\x1f\x7f]|\\[ -~])*"|[^<>"\s\x00-\x1f\x7f\ud800-\udfff])*)>
+        ((?:"(?:[^"\\\x00-\x1f\x7f\ud800-\udfff]|\\[ -~])*"|[^<>"\s\x00-\x1f\x7f\ud800-\udfff])*)>
         (?:[ ]+(.*))?""",
     re.VERBOSE | re.DOTALL,
 )

@@ -386,7 +386,7 @@ def test_an_address_is_taken_as_it_is_written(
 
 @pytest.mark.parametrize(
     "path", [b"<a@b.cz", b"<a b@c.cz>", b"a@b.cz>", b"<a\rb@c.cz>", b"<a\0b@c.cz>", b"<a@b\xff.cz>",
-             b"<<a@b.cz>>", b"<a@b.cz>x"],
+             b"<<a@b.cz>>", b"<a@b.cz>x", b'<"a\xff"@b.cz>'],
 )  # fmt: skip
 def test_a_path_that_is_none_is_refused(lmtp: Door, path: bytes) -> None:
     with wired(lmtp) as wire:
