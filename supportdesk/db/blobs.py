@@ -20,7 +20,7 @@ class BlobStore:
 
     def put(self, content: bytes) -> str:
         """Keep `content` and return its key; keeping the same content again costs nothing."""
-        key = hashlib.sha256(content).hexdigest()
+        key = key_of(content)
         path = self._path(key)
         if path.exists():
             _flush_folder(path.parent)  # whoever is writing it just now may not be that far yet
@@ -48,7 +48,7 @@ class BlobStore:
             raise NotFound(
                 "The stored file {key}… is missing; restore it from a backup.", key=key[:12]
             ) from None
-        if hashlib.sha256(content).hexdigest() != key:
+        if key_of(content) != key:
             raise NotFound(
                 "The stored file {key}… is damaged; restore it from a backup.", key=key[:12]
             )
@@ -56,6 +56,11 @@ class BlobStore:
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / key
+
+
+def key_of(content: bytes) -> str:
+    """Give the key under which `put` keeps this content."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def _make_folder(folder: Path) -> None:

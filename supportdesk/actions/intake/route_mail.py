@@ -40,6 +40,7 @@ def route_mail(runtime: Runtime, claims: Sequence[Claim], parser: Parser) -> Non
     """
     receipts = _receipts(runtime, claims)
     understood, unreadable = _understand(runtime, receipts, parser)
+    _keep_attachments(runtime, understood)
     key = key_for(runtime.secret_key, THREADS)
     now = runtime.clock()
     with runtime.database.write() as session:
@@ -114,6 +115,13 @@ def _understand(
                 )
             )
     return arrivals, unreadable
+
+
+def _keep_attachments(runtime: Runtime, arrivals: Sequence[Arrival]) -> None:
+    """Keep the files before the transaction: flushing a thousand would hold up all who write."""
+    for arrival in arrivals:
+        for attachment in arrival.message.attachments:
+            runtime.blobs.put(attachment.content)
 
 
 def _waves(arrivals: Sequence[Arrival], key: bytes) -> Iterator[list[Arrival]]:

@@ -27,6 +27,7 @@ from supportdesk.actions.intake.rows import (
 )
 from supportdesk.actions.intake.scene import Arrival, Scene
 from supportdesk.actions.runtime import Runtime
+from supportdesk.db.blobs import key_of
 from supportdesk.db.bulk import insert_all, insert_returning_ids, table_of
 from supportdesk.db.models import (
     Deadline,
@@ -74,7 +75,7 @@ def write_filings(
     deadlines: list[dict[str, Any]] = []
     lines: list[dict[str, Any]] = []
     events: list[dict[str, Any]] = []
-    _write_attachments(session, runtime, filings, messages)
+    _write_attachments(session, filings, messages)
     insert_all(
         session,
         MessageMailbox,
@@ -161,7 +162,7 @@ def _change_tickets(
 
 
 def _write_attachments(
-    session: Session, runtime: Runtime, filings: Sequence[Filing], messages: Sequence[int]
+    session: Session, filings: Sequence[Filing], messages: Sequence[int]
 ) -> None:
     insert_all(
         session,
@@ -173,7 +174,7 @@ def _write_attachments(
                 "filename": attachment.filename,
                 "content_type": attachment.content_type,
                 "size_bytes": len(attachment.content),
-                "blob_key": runtime.blobs.put(attachment.content),
+                "blob_key": key_of(attachment.content),  # kept before the transaction
                 "content_id": attachment.content_id,
                 "is_inline": attachment.is_inline,
             }
