@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from supportdesk.db.queries.ticket_list import Cursor, View, list_tickets, views_of
 from supportdesk.errors import InvalidInput, NotFound
 from supportdesk.web.context import logged_in, reading, viewer
-from supportdesk.web.forms import LARGEST_ID
+from supportdesk.web.forms import is_number
 from supportdesk.web.gate import for_staff
 from supportdesk.web.shell import render_page
 
@@ -49,7 +49,7 @@ def show_view(view: str) -> ResponseReturnValue:
 def go_to_number() -> ResponseReturnValue:
     """Open the ticket whose number was typed."""
     number = request.args.get("number", "").strip().lstrip("#").replace(" ", "")
-    if not (number.isascii() and number.isdigit() and int(number[:20]) <= LARGEST_ID):
+    if not is_number(number):
         raise InvalidInput("A ticket number has digits only; search by text comes later.")
     return redirect(url_for("tickets.show", ticket_id=int(number)))
 
@@ -59,7 +59,9 @@ def read_cursor(raw: str | None) -> Cursor | None:
     if not raw:
         return None
     try:
-        micros, ticket_id = (int(part) for part in raw.split("-"))
+        micros, ticket_id = (int(part) if is_number(part) else -1 for part in raw.split("-"))
+        if min(micros, ticket_id) < 0:
+            raise ValueError("not two numbers")
         return Cursor(_EPOCH + timedelta(microseconds=micros), ticket_id)
     except (ValueError, OverflowError):
         raise InvalidInput(

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, request
+from flask import Flask, Response, abort, request
 from flask_wtf.csrf import CSRFProtect
 
 from supportdesk.actions.keys import key_for
@@ -57,6 +57,12 @@ def secure(app: Flask, runtime: Runtime) -> None:
         WTF_CSRF_SSL_STRICT=is_https,
     )
     CSRFProtect(app)
+
+    @app.before_request
+    def refuse_nul() -> None:
+        """No text of ours holds a NUL, and PostgreSQL does not even take the question."""
+        if "\0" in request.path or b"%00" in request.query_string:
+            abort(404)
 
     @app.after_request
     def add_headers(response: Response) -> Response:

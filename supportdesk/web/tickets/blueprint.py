@@ -32,6 +32,7 @@ from supportdesk.web.errors import status_of
 from supportdesk.web.forms import (
     addresses_of,
     choice_of,
+    is_number,
     number_of,
     text_of,
 )
@@ -106,7 +107,7 @@ def assign(ticket_id: int) -> ResponseReturnValue:
 
     def act() -> None:
         desk, _colon, agent = text_of("target").partition(":")
-        if desk not in set(Desk) or not (agent.isdigit() or not agent):
+        if desk not in set(Desk) or (agent and not is_number(agent)):
             raise InvalidInput("Choose a desk or a colleague from the list.")
         assign_ticket(
             runtime(),
@@ -175,7 +176,7 @@ def say_who_wrote(ticket_id: int) -> ResponseReturnValue:
 
     def act() -> None:
         contact, _colon, organisation = text_of("person").partition(":")
-        if not (contact.isdigit() and organisation.isdigit()):
+        if not (is_number(contact) and is_number(organisation)):
             raise InvalidInput("Choose one of the customer's contacts from the list.")
         identify_sender(
             runtime(),
