@@ -54,6 +54,16 @@ def last_message_id(desk: Desk, ticket: Ticket) -> int:
     return found
 
 
+@pytest.mark.parametrize(("dmarc", "is_suggested"), [("pass", True), ("fail", False)])
+def test_only_a_proven_senders_copies_are_suggested(
+    desk: Desk, dmarc: str, is_suggested: bool
+) -> None:
+    ticket = arrived(desk, dmarc=dmarc, Cc="kolega@kraj.example")
+    page = desk.visit(desk.world.cast.jana).get(f"/tickets/{ticket.id}").text
+    form = page.partition(f'action="/tickets/{ticket.id}/reply"')[2].partition("</form>")[0]
+    assert ("kolega@kraj.example" in form) is is_suggested
+
+
 def test_pages_follow_each_other_without_gap_or_repetition(desk: Desk) -> None:
     with desk.world.runtime.database.write() as session:
         for number in range(2 * PAGE + 3):  # several with the same instant

@@ -28,7 +28,7 @@ from supportdesk.db.queries.ticket_page import (
     list_reasons,
 )
 from supportdesk.errors import NotFound
-from supportdesk.messages import Automatic
+from supportdesk.messages import Assurance, Automatic
 from supportdesk.routing.authority import Activity
 from supportdesk.tickets import TRANSITIONS, State
 from supportdesk.web.context import now, reading, viewer
@@ -119,10 +119,16 @@ def _customer(ticket: TicketHead) -> dict[str, Any]:
 
 
 def _recipients(entries: list[Entry]) -> Recipients:
-    """Answer the last person who wrote, and whom she copied; never ourselves."""
+    """Answer the last person who wrote, and whom she copied; never ourselves.
+
+    Whom an unproven sender copied is not suggested: anybody can write in a participant's name and
+    have the answer copied to himself.
+    """
     last = _last_theirs(entries)
     if last is None:
         return Recipients("", "")
+    if last.assurance is Assurance.L0:
+        return Recipients(last.sender_address, "")
     ours = our_addresses(reading())
     others = [
         address
