@@ -97,6 +97,7 @@ class Settings:
     port: int = _setting(8080, _whole(1, 65535))
     public_url: str = _setting("", _public_url)  # "": http://host:port
     secret_key: str = _setting("", _optional_text)  # "": data_dir/secret.key, made once
+    trusted_proxies: int = _setting(0, _whole(0, 5))  # whose X-Forwarded-For is believed
     web_processes: int = _setting(2, _whole(1, 64))
     web_threads: int = _setting(8, _whole(1, 64))  # of each process
     session_idle_minutes: int = _setting(12 * 60, _whole(5, 30 * 24 * 60))

@@ -24,6 +24,7 @@ BAD_VALUES = [
     ("public_url", "desk.example.org", "https://desk.example.org"),
     ("public_url", "ftp://desk.example.org", "https://desk.example.org"),
     ("public_url", "https://", "https://desk.example.org"),
+    ("trusted_proxies", "6", "from 0 to 5"),
     ("web_processes", "0", "from 1 to 64"),
     ("web_threads", "65", "from 1 to 64"),
     ("session_idle_minutes", "4", "from 5 to 43200"),

@@ -1,6 +1,7 @@
 """The web: parse a request, call one action or query, answer. `create_web` puts it together."""
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from supportdesk.actions.runtime import Runtime
@@ -68,4 +69,10 @@ def create_web(runtime: Runtime) -> Flask:
     app.register_blueprint(assets_of(version))
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    if runtime.settings.trusted_proxies:
+        # Only the visitor's address: our own address and scheme come from public_url.
+        count = runtime.settings.trusted_proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign] # as Flask's documentation does
+            app.wsgi_app, x_for=count, x_proto=0, x_host=0
+        )
     return app

@@ -1,12 +1,19 @@
 """What every answer carries, and what strangers' content may not do."""
 
+from pathlib import Path
+
 import pytest
 import sqlalchemy as sa
+from flask import request
 
+from supportdesk.db.database import Database
+from supportdesk.db.engine import open_engine
 from supportdesk.db.models import Message, StoredAttachment
+from supportdesk.web import create_web
 from supportdesk.web.security import MAX_FORM_BYTES
 from tests.factories import make_message, make_ticket
 from tests.web.conftest import Desk, token_of
+from tests.world import make_world
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 
@@ -186,3 +193,16 @@ def test_form_that_is_too_large_is_refused_in_words(quick_desk: Desk) -> None:
 def test_nonsense_in_an_address_is_never_our_fault(quick_desk: Desk, path: str) -> None:
     response = quick_desk.visit(quick_desk.world.cast.jana).get(path)
     assert response.status_code in {404, 422}
+
+
+@pytest.mark.parametrize(("proxies", "known_as"), [(0, "127.0.0.1"), (1, "203.0.113.9")])
+def test_a_forwarded_address_is_believed_only_from_a_trusted_proxy(
+    sqlite_url: str, tmp_path: Path, proxies: int, known_as: str
+) -> None:
+    database = Database(open_engine(sqlite_url))
+    world = make_world(database, tmp_path, trusted_proxies=proxies)
+    client = create_web(world.runtime).test_client()
+    with client:
+        client.get("/log-in", headers={"X-Forwarded-For": "198.51.100.1, 203.0.113.9"})
+        assert request.remote_addr == known_as
+    database.close()
