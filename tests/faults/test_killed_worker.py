@@ -84,9 +84,12 @@ def let_leases_end(database: Database) -> None:
 
 
 def start_again(service: Service, database: Database) -> None:
+    """Start what was killed; it may be killed again before its door is open."""
+    assert service.process is not None
+    assert service.process.returncode == -signal.SIGKILL, service.log
     let_leases_end(database)
     service.start()
-    service.wait_for_door()
+    until(lambda: service.is_door_open() or service.has_ended(), "the door opens")
 
 
 def is_all_done(database: Database) -> bool:
