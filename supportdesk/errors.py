@@ -3,7 +3,9 @@
 The text of an error says what happened, to what, and what to do about it: people read it.
 """
 
+import json
 from collections.abc import Callable, Mapping
+from typing import Any
 
 
 class SupportdeskError(Exception):
@@ -35,6 +37,34 @@ def plainly(value: object) -> str:
     if isinstance(value, tuple | list):
         return ", ".join(map(plainly, value))
     return str(value)
+
+
+def write_down(error: SupportdeskError) -> str:
+    """Write an error as text that `read_back` understands, to be told to people later."""
+    return json.dumps(_parts(error), ensure_ascii=False, default=_part)
+
+
+def read_back(written: str) -> SupportdeskError:
+    """Read what `write_down` wrote; any other text is a sentence without values."""
+    if not written.startswith(_BEGINNING):
+        return SupportdeskError(written)
+    error: SupportdeskError = json.loads(written, object_hook=_whole)
+    return error
+
+
+_BEGINNING = '{"text": '
+
+
+def _parts(error: SupportdeskError) -> dict[str, Any]:
+    return {"text": error.text, **error.values}
+
+
+def _part(value: object) -> Any:
+    return _parts(value) if isinstance(value, SupportdeskError) else str(value)
+
+
+def _whole(parts: dict[str, Any]) -> SupportdeskError:
+    return SupportdeskError(parts.pop("text"), **parts)
 
 
 class InvalidInput(SupportdeskError):

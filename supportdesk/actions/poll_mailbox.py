@@ -9,7 +9,7 @@ from supportdesk.actions.receive_mail import Fetched, imap_identity, receive_fet
 from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email.imap import Account, Cursor, FetchedMail, Polled, poll
 from supportdesk.db.models import Mailbox, Receipt
-from supportdesk.errors import ChannelError, NotFound, SettingsError
+from supportdesk.errors import ChannelError, NotFound, SettingsError, write_down
 from supportdesk.messages import Channel
 
 _AT_ONCE = 500
@@ -35,7 +35,7 @@ def poll_mailbox(runtime: Runtime, mailbox_id: int) -> Polled:
             limit=_AT_ONCE,
         )
     except (ChannelError, SettingsError) as error:
-        _remember_failure(runtime, mailbox_id, str(error))
+        _remember_failure(runtime, mailbox_id, write_down(error))
         raise
     _remember(runtime, mailbox_id, polled)
     return polled
@@ -97,13 +97,24 @@ def _fetched(mailbox_id: int, mail: FetchedMail) -> Fetched:
 
 
 def _remember(runtime: Runtime, mailbox_id: int, polled: Polled) -> None:
-    problems = "; ".join(f"UID {one.uid}: {one.reason}" for one in polled.failures)
     with runtime.database.write() as session:
         mailbox = session.get_one(Mailbox, mailbox_id)
         mailbox.uidvalidity = polled.cursor.uidvalidity
         mailbox.last_uid = polled.cursor.last_uid
         mailbox.last_success_at = runtime.clock()
-        mailbox.last_error = problems or None
+        mailbox.last_error = _problem(polled)
+
+
+def _problem(polled: Polled) -> str | None:
+    if not polled.failures:
+        return None
+    return write_down(
+        ChannelError(
+            "Some mails could not be taken over and are tried again at the next poll: {mails}.",
+            permanent=False,
+            mails=[f"UID {one.uid} ({one.reason})" for one in polled.failures],
+        )
+    )
 
 
 def _remember_failure(runtime: Runtime, mailbox_id: int, problem: str) -> None:

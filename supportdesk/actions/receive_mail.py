@@ -18,7 +18,7 @@ from supportdesk.db.bulk import table_of
 from supportdesk.db.models import Mailbox, Receipt, ReceiptState
 from supportdesk.db.queries.prepared import AnySelect, fetch
 from supportdesk.db.work import Kind, enqueue_many, insert_or_ignore
-from supportdesk.errors import NotFound
+from supportdesk.errors import NotFound, Unreadable, write_down
 from supportdesk.messages import Channel
 
 _OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -129,11 +129,18 @@ def receive_fetched(runtime: Runtime, mail: Fetched) -> None:
     if mail.is_truncated:
         row |= {
             "state": ReceiptState.QUARANTINED,
-            "problem": f"larger than {runtime.settings.mail_max_mib} MiB;"
-            " only its header was fetched, the mail is still in the mailbox",
+            "problem": write_down(_too_large(runtime.settings.mail_max_mib)),
         }
     with runtime.database.write() as session:
         _keep(session, [row], now=now, max_attempts=runtime.settings.work_attempts)
+
+
+def _too_large(most: int) -> Unreadable:
+    return Unreadable(
+        "The mail is larger than {most} MiB; only its header was fetched, the mail is still in the"
+        " mailbox.",
+        most=most,
+    )
 
 
 def imap_identity(mailbox_id: int, uidvalidity: int, uid: int) -> str:

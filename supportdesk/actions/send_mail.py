@@ -26,7 +26,7 @@ from supportdesk.db.models import (
     Ticket,
 )
 from supportdesk.db.work import Claim, ensure_ours, finish, postpone
-from supportdesk.errors import ChannelError, InvalidInput, NotFound
+from supportdesk.errors import ChannelError, InvalidInput, NotFound, write_down
 from supportdesk.messages import Address, Attachment, OutboundMessage
 from supportdesk.tickets import EventKind, State
 
@@ -58,11 +58,11 @@ def send_mail(runtime: Runtime, claim: Claim) -> None:
         sent = send(_relay(runtime), prepared.envelope_from, prepared.recipients, raw)
     except ChannelError as error:
         if error.permanent or claim.is_last_attempt:
-            _give_up(runtime, claim, outbox_id, str(error))
+            _give_up(runtime, claim, outbox_id, write_down(error))
         else:
             _try_later(runtime, claim, outbox_id, error)
     except (InvalidInput, NotFound) as error:
-        _give_up(runtime, claim, outbox_id, str(error))
+        _give_up(runtime, claim, outbox_id, write_down(error))
     else:
         _sent(runtime, claim, outbox_id, sent)
 
@@ -179,8 +179,8 @@ def _try_later(runtime: Runtime, claim: Claim, outbox_id: int, error: ChannelErr
     until = runtime.clock() + timedelta(seconds=seconds)
     with runtime.database.write() as session:
         mail = session.get_one(OutboxMail, outbox_id)
-        mail.state, mail.problem = OutboxState.QUEUED, str(error)
-        postpone(session, claim, until=until, problem=str(error))
+        mail.state, mail.problem = OutboxState.QUEUED, write_down(error)
+        postpone(session, claim, until=until, problem=write_down(error))
 
 
 def delay_seconds(attempts: int) -> int:

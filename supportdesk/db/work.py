@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from supportdesk.db.models import Work, WorkState
-from supportdesk.errors import SupportdeskError
+from supportdesk.errors import SupportdeskError, write_down
 
 _work = cast(sa.Table, Work.__table__)
 
@@ -67,7 +67,9 @@ class Buried:
     problem: str
 
 
-CUT_SHORT = "every attempt was cut short; the worker was killed or crashed each time"
+CUT_SHORT = write_down(
+    SupportdeskError("Every attempt was cut short; the worker was killed or crashed each time.")
+)
 
 # Built once: building them costs several times what the database needs for them.
 _IS_DUE = sa.and_(

@@ -14,7 +14,7 @@ from supportdesk.actions.runtime import Runtime
 from supportdesk.actions.send_mail import send_mail
 from supportdesk.actions.settle_work import work_done, work_failed
 from supportdesk.db.work import Claim, Kind, LeaseLost
-from supportdesk.errors import SupportdeskError
+from supportdesk.errors import SupportdeskError, write_down
 
 log = logging.getLogger(__name__)
 
@@ -95,10 +95,15 @@ def _poll(runtime: Runtime, claim: Claim) -> None:
         )
 
 
+def _named(error: Exception) -> SupportdeskError:
+    if isinstance(error, SupportdeskError):
+        return error
+    reason = f"{type(error).__name__}: {error}"
+    return SupportdeskError("Something unforeseen went wrong: {reason}", reason=reason)
+
+
 def _failed(runtime: Runtime, claim: Claim, error: Exception) -> None:
-    problem = (
-        str(error) if isinstance(error, SupportdeskError) else f"{type(error).__name__}: {error}"
-    )
+    problem = _named(error)
     log.warning(
         "%s work %d, attempt %d of %d: %s",
         claim.kind,
@@ -109,7 +114,7 @@ def _failed(runtime: Runtime, claim: Claim, error: Exception) -> None:
         exc_info=None if isinstance(error, SupportdeskError) else error,
     )
     try:
-        work_failed(runtime, claim, problem)
+        work_failed(runtime, claim, write_down(problem))
     except LeaseLost as lost:
         log.warning("%s", lost)
     except Exception:

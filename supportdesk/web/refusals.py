@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from supportdesk.db.models import LineState
-from supportdesk.errors import SupportdeskError, fill_in
+from supportdesk.errors import SupportdeskError, fill_in, read_back
 from supportdesk.messages import Assurance
 from supportdesk.routing.authority import Activity, Circumstance, Role
 from supportdesk.routing.authority_words import ACTIVITIES, LEVELS, PROOFS, ROLES
@@ -35,6 +35,11 @@ _PHRASES: dict[type[StrEnum], Mapping[Any, Text]] = {
 def told(error: SupportdeskError) -> str:
     """Tell an error's sentence in the reader's language, its values in words."""
     return fill_in(translated(error.text), error.values, _in_words)
+
+
+def told_later(written: str) -> str:
+    """Tell an error that was written down, in the reader's language."""
+    return told(read_back(written))
 
 
 def _in_words(value: object) -> str:

@@ -15,6 +15,7 @@ from supportdesk.web import times, words
 from supportdesk.web.context import logged_in, now, reading, runtime
 from supportdesk.web.language import language
 from supportdesk.web.markup import linked
+from supportdesk.web.refusals import told_later
 from supportdesk.web.words import word
 
 HUES = 8
@@ -117,6 +118,7 @@ def furnish(app: Flask, *, icons_url: str, bootstrap_url: str) -> None:
         role_word=words.role_word,
         activity_word=words.activity_word,
         words=words,
+        told_later=told_later,
         size=size,
         language=language,
         now=now,

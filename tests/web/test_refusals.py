@@ -8,9 +8,18 @@ from datetime import UTC, date, datetime
 import pytest
 import sqlalchemy as sa
 from flask import g
+from sqlalchemy.orm import Session
 
-from supportdesk.db.models import Agent, LineState
-from supportdesk.errors import ChannelError, InvalidInput, NotFound, SupportdeskError, Unreadable
+from supportdesk.db.models import Agent, Author, LineState, OutboxMail, OutboxState
+from supportdesk.errors import (
+    ChannelError,
+    InvalidInput,
+    NotFound,
+    SupportdeskError,
+    Unreadable,
+    read_back,
+    write_down,
+)
 from supportdesk.messages import Assurance
 from supportdesk.routing.authority import Activity, Circumstance, Role
 from supportdesk.routing.authority_words import PROOFS
@@ -19,7 +28,7 @@ from supportdesk.tickets import Desk as TeamDesk
 from supportdesk.tickets import State
 from supportdesk.web.language import CATALOGUES, REFUSALS, read_catalogue
 from supportdesk.web.refusals import told
-from tests.factories import NOON, make_line, make_ticket
+from tests.factories import NOON, make_line, make_message, make_receipt, make_ticket
 from tests.web.conftest import Desk, token_of
 from tests.web.raised import PACKAGE, Sentence, places_in, sentences, sentences_in
 
@@ -53,6 +62,10 @@ def in_language(desk: Desk, language: str, error: SupportdeskError) -> str:
     with desk.app.test_request_context():
         g.language = language
         return told(error)
+
+
+def speak(session: Session, agent: Agent, language: str) -> None:
+    session.execute(sa.update(Agent).where(Agent.id == agent.id).values(language=language))
 
 
 # --- the code ------------------------------------------------------------------------------------
@@ -175,6 +188,83 @@ def test_no_code_is_shown_as_such(quick_desk: Desk, codes: object) -> None:
         assert in_language(quick_desk, "cs", error) != str(code)
 
 
+# --- kept, and told later ------------------------------------------------------------------------
+
+NEEDS_MEMORY = Unreadable("it needs more than {megabytes} MB", megabytes=200)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InvalidInput("The note is empty; write what colleagues need to know."),
+        Unreadable("The mail cannot be parsed: {reason}.", reason=NEEDS_MEMORY),
+        ChannelError("Try {folders} with {count}.", permanent=True, folders=["Žádosti"], count=2),
+        ChannelError("It said: {answer}", permanent=True, answer='550 "{text}" {"text": 1}'),
+    ],
+    ids=lambda error: str(error.text),
+)
+def test_error_that_was_written_down_says_the_same(error: SupportdeskError) -> None:
+    assert str(read_back(write_down(error))) == str(error)
+
+
+@pytest.mark.parametrize("written", ["550 No such {user}", '{"text"', "", "{"])
+def test_any_other_text_is_read_back_as_it_is(written: str) -> None:
+    assert str(read_back(written)) == written
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("cs", "Zprávu nelze přečíst: je na to třeba více než 200 MB."),
+        ("en", "The mail cannot be parsed: it needs more than 200 MB."),
+    ],
+)
+def test_reason_of_the_quarantine_is_told_in_the_readers_language(
+    quick_desk: Desk, language: str, said: str
+) -> None:
+    cast = quick_desk.world.cast
+    error = Unreadable("The mail cannot be parsed: {reason}.", reason=NEEDS_MEMORY)
+    with quick_desk.world.runtime.database.write() as session:
+        receipt = make_receipt(session)
+        receipt.problem = write_down(error)
+        receipt.blob_key = quick_desk.world.runtime.blobs.put(b"Subject: x\r\n\r\n")
+        speak(session, cast.jana, language)
+    client = quick_desk.visit(cast.jana)
+    assert said in client.get("/quarantine").text
+    assert said in client.get(f"/quarantine/{receipt.id}").text
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("cs", "Odesílací server r:25 odmítl e-mail: 550 {nobody}"),
+        ("en", "The mail relay r:25 refused the mail: 550 {nobody}"),
+    ],
+)
+def test_reason_of_an_undelivered_reply_is_told_in_the_readers_language(
+    quick_desk: Desk, language: str, said: str
+) -> None:
+    cast = quick_desk.world.cast
+    text = "The mail relay {relay} refused the mail: {answer}"
+    error = ChannelError(text, permanent=True, relay="r:25", answer="550 {nobody}")
+    with quick_desk.world.runtime.database.write() as session:
+        ticket = make_ticket(session, contact=cast.ekonom, organisation=cast.region)
+        message = make_message(session, ticket, author=Author.AGENT)
+        session.add(
+            OutboxMail(
+                message_id=message.id,
+                envelope_from="business@example.com",
+                recipients=["ekonom@kraj.example"],
+                state=OutboxState.FAILED,
+                queued_at=NOON,
+                problem=write_down(error),
+            )
+        )
+        speak(session, cast.jana, language)
+    page = quick_desk.visit(cast.jana).get(f"/tickets/{ticket.id}").text
+    assert page.count(said) == 2  # beside the reply, and where the customer is
+
+
 # --- on pages ------------------------------------------------------------------------------------
 
 
@@ -274,8 +364,7 @@ def test_consultant_reads_a_refusal_in_her_language(
     with quick_desk.world.runtime.database.write() as session:
         ticket = make_ticket(session, contact=cast.ekonom, organisation=cast.region)
         line = make_line(session, ticket, "contract", state=LineState.CONFIRMED)
-        speaks = sa.update(Agent).where(Agent.id == cast.jana.id).values(language=language)
-        session.execute(speaks)
+        speak(session, cast.jana, language)
     client = quick_desk.visit(cast.jana)
     url = refused.url.format(ticket=ticket.id, line=line.id)
     if refused.form is None:

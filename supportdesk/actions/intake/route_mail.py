@@ -16,7 +16,7 @@ from supportdesk.channels.email.tokens import read_address, read_message_id
 from supportdesk.db.models import Receipt, ReceiptState
 from supportdesk.db.queries.prepared import AnySelect, fetch
 from supportdesk.db.work import Claim, finish
-from supportdesk.errors import NotFound, Unreadable
+from supportdesk.errors import NotFound, Unreadable, write_down
 from supportdesk.messages import Automatic, InboundMessage
 from supportdesk.routing.subjects import ticket_in_subject
 
@@ -94,7 +94,7 @@ def _understand(
         try:
             stored.append((receipt, runtime.blobs.get(receipt.blob_key)))
         except NotFound as missing:
-            unreadable.append((receipt.id, str(missing)))
+            unreadable.append((receipt.id, write_down(missing)))
     parsed = parser.parse_many(
         [raw for _, raw in stored],
         authserv_id=runtime.settings.authserv_id,
@@ -103,7 +103,7 @@ def _understand(
     arrivals = []
     for (receipt, _), message in zip(stored, parsed, strict=True):
         if isinstance(message, Unreadable):
-            unreadable.append((receipt.id, str(message)))
+            unreadable.append((receipt.id, write_down(message)))
         else:
             arrivals.append(
                 Arrival(

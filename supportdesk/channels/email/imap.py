@@ -206,7 +206,7 @@ class _Run:
 
     def _note(self, uid: int, step: str, error: Exception) -> None:
         log.warning("%s: mail with UID %d could not be %s", self.account, uid, step, exc_info=error)
-        self.failures[uid] = Failure(uid, f"It could not be {step}: {_reason(error)}")
+        self.failures[uid] = Failure(uid, _reason(error))
 
     def result(self) -> Polled:
         """Return what was done; the cursor stops before the first mail that is not done."""
