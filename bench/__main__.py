@@ -1,11 +1,12 @@
 """Measure the service: `python -m bench [decisions] [intake] [backlog] [pages]`."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import click
 
-from bench import backlog, decisions, intake
-from bench.databases import Databases, open_databases
+from bench import backlog, decisions, intake, pages
+from bench.databases import USUAL_FOLDER, Databases, open_databases
 from bench.figures import HEAD, Figure, row
 from bench.machine import describe_database, describe_machine, describe_versions
 from bench.size import QUICK, Size, full_size
@@ -14,6 +15,7 @@ from supportdesk.db.engine import open_engine
 _ON_A_DATABASE: dict[str, Callable[[Databases, Size], Iterator[Figure]]] = {
     "intake": intake.measure,
     "backlog": backlog.measure,
+    "pages": pages.measure,
 }
 _NAMES = ("decisions", *_ON_A_DATABASE)
 
@@ -23,11 +25,14 @@ _NAMES = ("decisions", *_ON_A_DATABASE)
 @click.option("--database", type=click.Choice(["sqlite", "postgresql"]), default="sqlite")
 @click.option("--tickets", type=click.IntRange(min=10), default=100_000, show_default=True)
 @click.option("--quick", is_flag=True, help="Only see whether measuring works; proves no figure.")
-def main(*, names: tuple[str, ...], database: str, tickets: int, quick: bool) -> None:
-    """Measure the service on this machine; without names everything.
-
-    Filled databases are kept in bench-data/, which may be deleted at any time.
-    """
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=USUAL_FOLDER,
+    help="Where filled databases are kept; may be deleted at any time.",
+)
+def main(*, names: tuple[str, ...], database: str, tickets: int, quick: bool, data: Path) -> None:
+    """Measure the service on this machine; without names everything."""
     chosen = names or _NAMES
     size = QUICK if quick else full_size(tickets)
     for line in [*describe_machine(), *describe_versions()]:
@@ -35,15 +40,15 @@ def main(*, names: tuple[str, ...], database: str, tickets: int, quick: bool) ->
     if "decisions" in chosen:
         _print_table(decisions.measure(size))
     if set(chosen) & set(_ON_A_DATABASE):
-        with open_databases(database) as databases:
-            click.echo(f"database   {_describe(databases)}")
+        with open_databases(database, data) as databases:
+            click.echo(f"database   {_describe(databases, size)}")
             for name, measure in _ON_A_DATABASE.items():
                 if name in chosen:
                     _print_table(measure(databases, size))
 
 
-def _describe(databases: Databases) -> str:
-    with databases.copy(0) as url:
+def _describe(databases: Databases, size: Size) -> str:
+    with databases.copy(size.sizes[0]) as url:
         engine = open_engine(url)
         try:
             return describe_database(engine)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench import centre
-from bench.databases import DATA, Databases
+from bench.databases import Databases
 from bench.figures import Figure
 from bench.mails import make_mails
 from bench.service import Service, Watch, prepared
@@ -20,7 +20,7 @@ def measure(databases: Databases, size: Size) -> Iterator[Figure]:
         rates = []
         for _ in range(size.repeats):
             with (
-                tempfile.TemporaryDirectory(dir=DATA) as folder,
+                tempfile.TemporaryDirectory(dir=databases.folder) as folder,
                 databases.copy(tickets) as url,
                 prepared(Path(folder), url) as service,
             ):

@@ -1,6 +1,6 @@
 """Databases of any size on SQLite or PostgreSQL, both with durable commits.
 
-What was filled once is kept in `bench-data/` and copied for every measurement.
+What was filled once is kept in a folder and copied for every measurement.
 """
 
 import hashlib
@@ -18,15 +18,16 @@ from supportdesk.db.engine import open_engine
 from supportdesk.db.migrate import upgrade
 from tests.servers.postgresql import PostgresqlServer, newest_programs
 
-DATA = Path(__file__).parent.parent / "bench-data"
+USUAL_FOLDER = Path(__file__).parent.parent / "bench-data"
 
 _DURABLE = "-c fsync=on -c full_page_writes=on -c synchronous_commit=on"
 
 
 class Databases(Protocol):
-    """Whatever gives fresh copies of filled databases."""
+    """Whatever gives fresh copies of filled databases; `folder` is on the disk they are on."""
 
     name: str
+    folder: Path
 
     @contextmanager
     def copy(self, tickets: int) -> Iterator[str]:
@@ -38,16 +39,19 @@ class SqliteDatabases:
 
     name = "SQLite"
 
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
     @contextmanager
     def copy(self, tickets: int) -> Iterator[str]:
         """Give the address of a copy with so many tickets, deleted afterwards."""
-        template = DATA / f"{_template(tickets)}.sqlite3"
+        template = self.folder / f"{_template(tickets)}.sqlite3"
         if not template.exists():
             unfinished = template.with_suffix(".unfinished")
             unfinished.unlink(missing_ok=True)
             _fill(f"sqlite:///{unfinished}", tickets)
             unfinished.rename(template)
-        folder = DATA / f"sqlite-{os.getpid()}"
+        folder = self.folder / f"sqlite-{os.getpid()}"
         folder.mkdir()
         try:
             file = shutil.copyfile(template, folder / "copy.sqlite3")
@@ -62,7 +66,8 @@ class PostgresqlDatabases:
 
     name = "PostgreSQL"
 
-    def __init__(self, server: PostgresqlServer) -> None:
+    def __init__(self, folder: Path, server: PostgresqlServer) -> None:
+        self.folder = folder
         self._server = server
 
     @contextmanager
@@ -89,23 +94,23 @@ class PostgresqlDatabases:
 
 
 @contextmanager
-def open_databases(kind: str) -> Iterator[Databases]:
+def open_databases(kind: str, folder: Path = USUAL_FOLDER) -> Iterator[Databases]:
     """Give the databases of a kind, sqlite or postgresql; a server runs as long as needed."""
-    DATA.mkdir(exist_ok=True)
-    if kind == "sqlite":
-        yield SqliteDatabases()
-        return
-    folder = DATA / "postgresql"
-    is_new = not folder.exists()
     folder.mkdir(exist_ok=True)
-    server = PostgresqlServer(folder, newest_programs(), _DURABLE)
+    if kind == "sqlite":
+        yield SqliteDatabases(folder)
+        return
+    home = folder / "postgresql"
+    is_new = not home.exists()
+    home.mkdir(exist_ok=True)
+    server = PostgresqlServer(home, newest_programs(), _DURABLE)
     if is_new:
         if os.geteuid() == 0:
-            shutil.chown(folder, "postgres", "postgres")
+            shutil.chown(home, "postgres", "postgres")
         server.initialise()
     server.start()
     try:
-        yield PostgresqlDatabases(server)
+        yield PostgresqlDatabases(folder, server)
     finally:
         server.stop()
 

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.databases import DATA, Databases
+from bench.databases import Databases
 from bench.figures import Figure
 from bench.mails import make_mails
 from bench.senders import Handed, hand_in
@@ -20,7 +20,7 @@ def measure(databases: Databases, size: Size) -> Iterator[Figure]:
     for tickets in size.sizes:
         where = f"{databases.name}, {tickets:,} tickets"
         with (
-            tempfile.TemporaryDirectory(dir=DATA) as folder,
+            tempfile.TemporaryDirectory(dir=databases.folder) as folder,
             databases.copy(tickets) as url,
             prepared(Path(folder), url) as service,
             service.working(),

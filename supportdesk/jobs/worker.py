@@ -24,7 +24,7 @@ IDLE_SECONDS = 1.0
 COURTESY_SECONDS = 0.02
 """How long routing steps back while mail is coming in: SQLite has one writer at a time."""
 
-PATIENCE_SECONDS = 0.25
+PATIENCE_SECONDS = 0.5
 """How long sending lets routing go first; in a flood of mail it goes on, only slowly."""
 
 
