@@ -4,6 +4,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -92,8 +93,13 @@ def run_worker(settings: Settings, *, intake_only: bool = False) -> None:
 
 
 def run_all(*, demo: bool, say: Callable[[str], None]) -> None:
-    """Run web and worker as children until SIGTERM or SIGINT, after setting up what is missing."""
+    """Run web and worker as children until SIGTERM or SIGINT, after setting up what is missing.
+
+    Raises:
+        SettingsError: a setting is unusable, or one of its ports is taken.
+    """
     settings = load_settings()
+    _check_ports_are_free(settings, demo=demo)
     stop = _stop_signal()
     migrate(settings)
     environ = dict(os.environ)
@@ -109,6 +115,27 @@ def run_all(*, demo: bool, say: Callable[[str], None]) -> None:
             runtime.database.close()
         supervise([["web"], ["worker"]], environ, stop)
     say("Stopped.")
+
+
+def _check_ports_are_free(settings: Settings, *, demo: bool) -> None:
+    # Before anything is promised: children that cannot listen would only be restarted.
+    ports = [("port", settings.host, settings.port)]
+    if settings.door_port:
+        ports.append(("door_port", settings.door_host, settings.door_port))
+    if demo:
+        ports.append(("smtp_port", settings.smtp_host, settings.smtp_port))
+    for setting, host, port in ports:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            socket.create_server((host, port), family=family).close()
+        except OSError as error:
+            raise SettingsError(
+                "{setting} cannot be {port}: {reason}. Set another one, or end the program that"
+                " holds it; it may be supportdesk itself.",
+                setting=setting,
+                port=port,
+                reason=error.strerror,
+            ) from error
 
 
 def _greet(runtime: Runtime, *, demo: bool, say: Callable[[str], None]) -> None:
