@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     ACKNOWLEDGED = "acknowledged"  # the customer was told that we have it
     SENT = "sent"
     SEND_FAILED = "send_failed"
+    SENT_AGAIN = "sent_again"  # a person had a failed mail sent once more
     NOTE_ADDED = "note_added"
     ASSIGNED = "assigned"
     ESCALATED = "escalated"  # a person sent it to TDMS

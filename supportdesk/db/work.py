@@ -72,8 +72,10 @@ CUT_SHORT = write_down(
 )
 
 # Built once: building them costs several times what the database needs for them.
+# A literal, not a parameter: only with it the partial index is used.
+_IS_READY = _work.c.state == sa.literal_column(f"'{WorkState.READY}'")
 _IS_DUE = sa.and_(
-    _work.c.state == WorkState.READY,
+    _IS_READY,
     _work.c.visible_at <= sa.bindparam("now"),
     _work.c.kind.in_(sa.bindparam("kinds", expanding=True)),
 )
@@ -246,22 +248,12 @@ def bury(session: Session, one: Claim, *, problem: str, now: datetime) -> None:
     _update_ours(session, [one], values)
 
 
-def revive(session: Session, work_id: int, *, now: datetime) -> bool:
-    """Make dead work due again with fresh attempts; False when there is no such dead work."""
-    revived = session.execute(
-        sa.update(_work)
-        .where(_work.c.id == work_id, _work.c.state == WorkState.DEAD)
-        .values(state=WorkState.READY, visible_at=now, attempts=0, finished_at=None, problem=None)
-    )
-    return cast(sa.CursorResult[Any], revived).rowcount == 1
-
-
 def is_asked_for(session: Session, name: str) -> bool:
     """Tell whether work whose dedupe key is `name` and a slot waits or is being done."""
     return (
         session.scalar(
             sa.select(_work.c.id)
-            .where(_work.c.state == WorkState.READY)
+            .where(_IS_READY)
             .where(_work.c.dedupe_key.startswith(f"{name}:", autoescape=True))
             .limit(1)
         )

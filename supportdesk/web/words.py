@@ -150,6 +150,7 @@ PRIORITIES: Words = {
     "4": _l("Low"),
 }
 # What happened, told with the values of the event; messages and notes are shown as themselves.
+TOOK_IT = _l("%(agent)s took it.")
 EVENTS: Words = {
     EventKind.ASSIGNED: _l("%(agent)s assigned it to %(target)s."),
     EventKind.ESCALATED: _l("%(agent)s escalated it to TDMS: %(reason)s"),
@@ -169,6 +170,7 @@ EVENTS: Words = {
     EventKind.LINE_HELD: _l("Waits for approval: %(activity)s."),
     EventKind.LINE_REFUSED: _l("Refused: %(activity)s."),
     EventKind.SEND_FAILED: _l("A reply could not be delivered."),
+    EventKind.SENT_AGAIN: _l("%(agent)s had the mail sent again."),
 }
 
 

@@ -236,20 +236,6 @@ def test_work_counts_as_asked_for_until_it_is_finished(database: Database) -> No
     assert not is_asked_for("poll:1_")
 
 
-def test_dead_work_that_a_person_revives_has_all_its_attempts_again(database: Database) -> None:
-    ask(database, 1, attempts=1)
-    claim = take_one(database)
-    with database.write() as session:
-        work.bury(session, claim, problem="broken", now=NOON)
-    with database.write() as session:
-        assert work.revive(session, claim.id, now=LEASE_OVER)
-        assert not work.revive(session, claim.id, now=LEASE_OVER)  # it is not dead any more
-        assert not work.revive(session, claim.id + 1, now=LEASE_OVER)
-    again = take_one(database, at=LEASE_OVER)
-    assert (again.attempts, again.is_last_attempt) == (1, True)
-    assert [one.problem for one in stored(database)] == [None]
-
-
 PIECES, CLAIMERS = 120, 4
 
 

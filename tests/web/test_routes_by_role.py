@@ -132,6 +132,7 @@ TABLE: tuple[Row, ...] = (
     ("POST", "/tickets/<ticket>/topic", V | {"topic": "business"},   (302, 303, 303, 303, 404, 403, 404, 303, 403)),
     ("POST", "/tickets/<ticket>/priority", V | {"priority": "2"},    (302, 303, 303, 303, 404, 403, 404, 303, 403)),
     ("POST", "/tickets/<ticket>/sender", V | {"person": "1:1"},      (302, 422, 422, 422, 404, 403, 404, 422, 403)),
+    ("POST", "/tickets/<ticket>/messages/<html>/send-again", {},     (302, 409, 409, 409, 404, 403, 404, 409, 403)),
     ("POST", "/tickets/<ticket>/replying", {},                       (302, 200, 200, 200, 404, 403, 404, 200, 403)),
     ("POST", "/tickets/<ticket>/lines", {"activity": "question"},    (302, 303, 303, 303, 404, 403, 404, 303, 403)),
     ("POST", "/tickets/<ticket>/lines/<proposed>/confirm", {},       (302, 303, 303, 303, 404, 403, 404, 303, 403)),

@@ -20,6 +20,7 @@ from supportdesk.actions.request_lines import (
     dismiss_line,
     propose_line,
 )
+from supportdesk.actions.send_again import send_again
 from supportdesk.db.queries.customers import search_people
 from supportdesk.db.queries.ticket_page import list_reasons
 from supportdesk.errors import Conflict, InvalidInput, NotAllowed
@@ -75,6 +76,16 @@ def send_reply(ticket_id: int) -> ResponseReturnValue:
         )
 
     return _do(ticket_id, act, _("Your reply is on its way."), draft)
+
+
+@tickets.post("/messages/<int:message_id>/send-again")
+def have_sent_again(ticket_id: int, message_id: int) -> ResponseReturnValue:
+    """Try once more to deliver a mail that was refused."""
+    return _do(
+        ticket_id,
+        lambda: send_again(runtime(), viewer(), ticket_id, message_id),
+        _("The mail is on its way again."),
+    )
 
 
 @tickets.post("/note")
