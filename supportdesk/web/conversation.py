@@ -8,7 +8,8 @@ from typing import Any
 from flask_babel import gettext as _
 
 from supportdesk.db.models import Author, OutboxState
-from supportdesk.db.queries.ticket_page import Entry, Happening, Line, WhyHere
+from supportdesk.db.queries.conversation import Entry, Happening
+from supportdesk.db.queries.ticket_page import Line, WhyHere
 from supportdesk.messages import Assurance
 from supportdesk.routing import phrases
 from supportdesk.routing.authority import Activity, Authority, Circumstance, Outcome, Role
@@ -111,6 +112,8 @@ def _name(entry: Entry) -> str:
 
 def _sentence(item: Happening) -> str:
     told = words.EVENTS.get(item.kind)
+    if item.kind == EventKind.ASSIGNED and item.agent and item.data.get("handler") == item.agent:
+        told = words.TOOK_IT
     return translated(told) % _Values(item) if told else item.kind.replace("_", " ")
 
 
