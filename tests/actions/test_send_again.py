@@ -48,8 +48,7 @@ def test_a_refused_reply_is_delivered_when_it_is_sent_again(
     with database.read() as session:
         outbox = session.scalars(sa.select(OutboxMail)).one()
         assert outbox.state is OutboxState.SENT
-        assert session.get_one(Message, message_id).rfc_message_id in str(
-            smtp_receiver.mails[0].raw
-        )
+        known_as = session.get_one(Message, message_id).rfc_message_id
+    assert f"{known_as}".encode() in smtp_receiver.mails[0].raw
     with pytest.raises(Conflict):
         send_again(world.runtime, jana, ticket_id, message_id)

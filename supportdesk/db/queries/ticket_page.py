@@ -1,6 +1,5 @@
-"""All that the page of one ticket shows, in few statements that touch only that ticket's rows."""
+"""What the page of one ticket shows around its conversation, in few small statements."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
@@ -11,31 +10,24 @@ from sqlalchemy.orm import Session, aliased
 
 from supportdesk.db.models import (
     Agent,
-    Author,
     AuthorityCheck,
     Contact,
     Deadline,
     DeadlineKind,
-    Event,
     FrameworkContract,
     LineState,
     Mailbox,
-    Message,
-    MessageMailbox,
     Organisation,
-    OutboxMail,
-    OutboxState,
     RequestLine,
-    StoredAttachment,
     StoredDecision,
     Ticket,
 )
 from supportdesk.db.queries.prepared import MOST_VIEWERS, AnySelect, fetch
 from supportdesk.db.queries.viewers import Viewer
 from supportdesk.db.queries.visibility import visible_tickets, writable_tickets
-from supportdesk.messages import Assurance, Automatic, Channel
+from supportdesk.messages import Channel
 from supportdesk.routing.facts import TopicKind
-from supportdesk.tickets import Desk, EventKind, State
+from supportdesk.tickets import Desk, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,65 +66,6 @@ class TicketHead:
     replying: str | None
     mailbox: str | None
     is_writable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """An attachment; its address is made of the token."""
-
-    message_id: int
-    token: str
-    filename: str
-    content_type: str
-    size_bytes: int
-    is_inline: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """How far a mail of ours got."""
-
-    state: OutboxState
-    attempts: int
-    sent_at: datetime | None
-    problem: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A message or note of the conversation."""
-
-    id: int
-    author: Author
-    is_internal: bool
-    channel: Channel
-    agent: str | None
-    agent_id: int | None
-    contact_id: int | None
-    sender_name: str
-    sender_address: str
-    recipients: list[str]
-    cc: list[str]
-    text: str
-    reply_text: str
-    has_html: bool
-    automatic: Automatic
-    assurance: Assurance
-    created_at: datetime
-    files: tuple[File, ...]
-    mailboxes: tuple[str, ...]
-    delivery: Delivery | None
-
-
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """Something that happened to the ticket, for a line in the conversation."""
-
-    id: int
-    kind: EventKind
-    at: datetime
-    agent: str | None
-    data: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,32 +161,6 @@ def _head(viewer: Viewer) -> AnySelect:
     )
 
 
-def list_entries(session: Session, ticket_id: int, *, latest: int | None = None) -> list[Entry]:
-    """Give the messages and notes of a ticket, oldest first; only the `latest` when given."""
-    rows = fetch(session, _entries(latest), ticket_id=ticket_id).all()[::-1]
-    files: dict[int, list[File]] = defaultdict(list)
-    for row in fetch(session, _files(), ticket_id=ticket_id):
-        files[row.message_id].append(File(*row))
-    mailboxes: dict[int, list[str]] = defaultdict(list)
-    for row in fetch(session, _mailboxes(), ticket_id=ticket_id):
-        mailboxes[row.message_id].append(row.address)
-    deliveries = {
-        row.message_id: Delivery(*row[1:])
-        for row in fetch(session, _deliveries(), ticket_id=ticket_id)
-    }
-    return [
-        Entry(*(*row, tuple(files[row.id]), tuple(mailboxes[row.id]), deliveries.get(row.id)))
-        for row in rows
-    ]
-
-
-def list_happenings(session: Session, ticket_id: int, after: datetime) -> list[Happening]:
-    """Give what happened to a ticket since `after`, oldest first, messages and notes left out."""
-    return [
-        Happening(*row) for row in fetch(session, _happenings(), ticket_id=ticket_id, after=after)
-    ]
-
-
 def list_deadlines(session: Session, ticket_id: int) -> list[Due]:
     """Give the deadlines of a ticket, the earliest first."""
     return [Due(*row) for row in fetch(session, _deadlines(), ticket_id=ticket_id)]
@@ -267,100 +174,6 @@ def list_lines(session: Session, ticket_id: int) -> list[Line]:
 def list_reasons(session: Session, ticket_id: int) -> list[WhyHere]:
     """Give the decisions about a ticket with their traces, the latest first."""
     return [WhyHere(*row) for row in fetch(session, _reasons(), ticket_id=ticket_id)]
-
-
-@cache
-def _entries(latest: int | None) -> AnySelect:
-    return (
-        sa.select(
-            Message.id,
-            Message.author,
-            Message.is_internal,
-            Message.channel,
-            Agent.name.label("agent"),
-            Message.agent_id,
-            Message.contact_id,
-            Message.sender_name,
-            Message.sender_address,
-            Message.recipients,
-            Message.cc,
-            Message.text,
-            Message.reply_text,
-            (Message.html != "").label("has_html"),
-            Message.automatic,
-            Message.assurance,
-            Message.created_at,
-        )
-        .outerjoin(Agent, Agent.id == Message.agent_id)
-        .where(Message.ticket_id == sa.bindparam("ticket_id"))
-        .order_by(Message.id.desc())
-        .limit(latest)
-    )
-
-
-@cache
-def _files() -> AnySelect:
-    return (
-        sa.select(
-            StoredAttachment.message_id,
-            StoredAttachment.token,
-            StoredAttachment.filename,
-            StoredAttachment.content_type,
-            StoredAttachment.size_bytes,
-            StoredAttachment.is_inline,
-        )
-        .join(Message, Message.id == StoredAttachment.message_id)
-        .where(Message.ticket_id == sa.bindparam("ticket_id"))
-        .order_by(StoredAttachment.id)
-    )
-
-
-@cache
-def _deliveries() -> AnySelect:
-    return (
-        sa.select(
-            OutboxMail.message_id,
-            OutboxMail.state,
-            OutboxMail.attempts,
-            OutboxMail.sent_at,
-            OutboxMail.problem,
-        )
-        .join(Message, Message.id == OutboxMail.message_id)
-        .where(Message.ticket_id == sa.bindparam("ticket_id"))
-        .order_by(OutboxMail.id)
-    )
-
-
-@cache
-def _mailboxes() -> AnySelect:
-    return (
-        sa.select(MessageMailbox.message_id, Mailbox.address)
-        .join(Mailbox, Mailbox.id == MessageMailbox.mailbox_id)
-        .join(Message, Message.id == MessageMailbox.message_id)
-        .where(Message.ticket_id == sa.bindparam("ticket_id"))
-        .order_by(Mailbox.address)
-    )
-
-
-@cache
-def _happenings() -> AnySelect:
-    told_elsewhere = [
-        EventKind.CREATED,
-        EventKind.MESSAGE_RECEIVED,
-        EventKind.DECIDED,
-        EventKind.REPLIED,
-        EventKind.ACKNOWLEDGED,
-        EventKind.NOTE_ADDED,
-        EventKind.SENT,
-        EventKind.LINE_PROPOSED,
-    ]
-    return (
-        sa.select(Event.id, Event.kind, Event.at, Agent.name, Event.data)
-        .outerjoin(Agent, Agent.id == Event.agent_id)
-        .where(Event.ticket_id == sa.bindparam("ticket_id"), Event.at >= sa.bindparam("after"))
-        .where(sa.and_(*(Event.kind != kind for kind in told_elsewhere)))
-        .order_by(Event.id)
-    )
 
 
 @cache

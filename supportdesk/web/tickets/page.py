@@ -6,6 +6,7 @@ from typing import Any
 
 from supportdesk.channels.email.tokens import strip_plus
 from supportdesk.db.models import Author, Service
+from supportdesk.db.queries.conversation import Entry, list_entries, list_happenings
 from supportdesk.db.queries.customers import (
     Earlier,
     Person,
@@ -18,12 +19,9 @@ from supportdesk.db.queries.hand_overs import find_open_hand_over, may_acknowled
 from supportdesk.db.queries.mailboxes import our_addresses
 from supportdesk.db.queries.ticket_page import (
     Due,
-    Entry,
     TicketHead,
     find_ticket,
     list_deadlines,
-    list_entries,
-    list_happenings,
     list_lines,
     list_reasons,
 )
