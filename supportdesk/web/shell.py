@@ -8,6 +8,7 @@ from flask import Flask, render_template, url_for
 from flask_babel import gettext as _
 from markupsafe import Markup
 
+from supportdesk.channels.phone.numbers import spaced_number
 from supportdesk.db.queries.menu import HAND_OVERS, QUARANTINE, count_menu
 from supportdesk.db.queries.ticket_list import MOST_COUNTED, View, views_of
 from supportdesk.db.queries.viewers import Viewer
@@ -125,6 +126,7 @@ def furnish(app: Flask, *, icons_url: str, bootstrap_url: str) -> None:
         logged_in=logged_in,
         operator_name=lambda: runtime().settings.operator_name,
     )
+    app.jinja_env.filters["spaced_number"] = spaced_number
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
 

@@ -48,6 +48,13 @@ def normalise_number(raw: str) -> str | None:
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)
 
 
+def spaced_number(number: str) -> str:
+    """Give a stored number with the spaces that people read it by: +420 603 604 644."""
+    return phonenumbers.format_number(
+        phonenumbers.parse(number, REGION), PhoneNumberFormat.INTERNATIONAL
+    )
+
+
 def is_hidden(raw: str) -> bool:
     """Tell whether what stands in the place of a number says that the caller withheld it."""
     return _without_sip(raw).lower().removeprefix("+") in _HIDDEN

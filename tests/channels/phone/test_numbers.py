@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supportdesk.channels.phone.numbers import is_hidden, normalise_number
+from supportdesk.channels.phone.numbers import is_hidden, normalise_number, spaced_number
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,11 @@ def test_foreign_numbers_keep_their_country() -> None:
 def test_whatever_is_written_the_form_is_stable(written: str) -> None:
     number = normalise_number(written)
     assert number is None or normalise_number(number) == number
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [("+420603604644", "+420 603 604 644"), ("+4930901820", "+49 30 901820")],
+)
+def test_people_read_numbers_in_groups(stored: str, shown: str) -> None:
+    assert spaced_number(stored) == shown
