@@ -119,9 +119,7 @@ def test_one_mail_that_cannot_be_stored_holds_up_only_itself(mailbox: Mailbox, d
     desk.refuses = {mail("2")}
     first = run(mailbox.account, desk)
     assert desk.raws == [mail("1"), mail("3")]
-    assert first.failures == (
-        Failure(2, "[Errno 28] No space left on device"),
-    )
+    assert first.failures == (Failure(2, "[Errno 28] No space left on device"),)
     assert first.cursor.last_uid == 1
     assert not first.has_more
     desk.refuses.clear()
