@@ -557,7 +557,7 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_ticket_triage",
-            ["is_active", "last_message_at", "id"],
+            ["desk", "is_active", "last_message_at", "id"],
             unique=False,
             postgresql_where=sa.text("needs_identification"),
             sqlite_where=sa.text("needs_identification = 1"),

@@ -31,6 +31,7 @@ class Ticket(Base):
         sa.Index("ix_ticket_list", "is_active", "last_message_at", "id"),
         sa.Index(
             "ix_ticket_triage",
+            "desk",
             "is_active",
             "last_message_at",
             "id",
