@@ -555,13 +555,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("needs_identification"),
             sqlite_where=sa.text("needs_identification = 1"),
         )
-        batch_op.create_index(
-            "ix_ticket_triage",
-            ["desk", "is_active", "last_message_at", "id"],
-            unique=False,
-            postgresql_where=sa.text("needs_identification"),
-            sqlite_where=sa.text("needs_identification = 1"),
-        )
 
     op.create_table(
         "deadline",
@@ -1125,11 +1118,6 @@ def downgrade() -> None:
     op.drop_table("event")
     op.drop_table("deadline")
     with op.batch_alter_table("ticket", schema=None) as batch_op:
-        batch_op.drop_index(
-            "ix_ticket_triage",
-            postgresql_where=sa.text("needs_identification"),
-            sqlite_where=sa.text("needs_identification = 1"),
-        )
         batch_op.drop_index(
             "ix_ticket_triage",
             postgresql_where=sa.text("needs_identification"),

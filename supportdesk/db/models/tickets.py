@@ -29,15 +29,6 @@ class Ticket(Base):
         sa.Index("ix_ticket_owner_list", "owner_id", "is_active", "last_message_at", "id"),
         sa.Index("ix_ticket_handler_list", "handler_id", "is_active", "last_message_at", "id"),
         sa.Index("ix_ticket_list", "is_active", "last_message_at", "id"),
-        sa.Index(
-            "ix_ticket_triage",
-            "desk",
-            "is_active",
-            "last_message_at",
-            "id",
-            postgresql_where=sa.text("needs_identification"),
-            sqlite_where=sa.text("needs_identification = 1"),
-        ),
         sa.Index("ix_ticket_organisation_history", "organisation_id", "last_message_at", "id"),
         sa.Index("ix_ticket_contact_history", "contact_id", "last_message_at", "id"),
         sa.Index(
