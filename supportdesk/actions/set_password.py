@@ -57,7 +57,9 @@ def find_agent(runtime: Runtime, username: str) -> int:
             sa.select(Agent.id).where(Agent.username == username.strip().casefold())
         )
     if agent_id is None:
-        raise NotFound("There is no agent {username}; import or add her first.", username=username)
+        raise NotFound(
+            "There is no agent {username}; import or add that person first.", username=username
+        )
     return agent_id
 
 
