@@ -58,7 +58,7 @@ def page(browser: Browser, complaints: list[str]) -> Iterator[Page]:
     context = browser.new_context(
         viewport={"width": 1440, "height": 900}, timezone_id="Europe/Prague"
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)
     context.on("console", hear)
     context.on("request", see)
     context.on("weberror", catch)
