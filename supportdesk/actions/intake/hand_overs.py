@@ -1,14 +1,15 @@
 """Noting that a consultant has to hear of what others do on a ticket."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from supportdesk.db.bulk import table_of
 from supportdesk.db.models import HandOver
-from supportdesk.db.work import insert_or_ignore
 
 
 def note_hand_overs(session: Session, rows: Sequence[dict[str, Any]]) -> None:
@@ -17,22 +18,22 @@ def note_hand_overs(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     One that was handed back but not acknowledged is due again: the ticket has left its consultant
     once more. Runs inside the caller's transaction.
     """
-    if not rows:
-        return
+    if rows:
+        session.connection().execute(_noting(session.get_bind().dialect.name), rows)
+
+
+@cache
+def _noting(dialect: str) -> postgresql.Insert | sqlite.Insert:
     table = table_of(HandOver)
-    session.execute(
-        sa.update(table)
-        .where(table.c.ticket_id == sa.bindparam("of_ticket"))
-        .where(table.c.acknowledged_at.is_(None), table.c.handed_back_at.is_not(None))
-        .values(
-            handed_back_at=None,
-            recipient_id=None,
-            due_at=sa.bindparam("again_at"),
-            from_desk=sa.bindparam("at_desk"),
-        ),
-        [
-            {"of_ticket": one["ticket_id"], "again_at": one["due_at"], "at_desk": one["from_desk"]}
-            for one in rows
-        ],
+    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return insert.on_conflict_do_update(
+        index_elements=[table.c.ticket_id],
+        index_where=sa.text("acknowledged_at IS NULL"),
+        set_={
+            "handed_back_at": None,
+            "recipient_id": None,
+            "due_at": insert.excluded.due_at,
+            "from_desk": insert.excluded.from_desk,
+        },
+        where=table.c.handed_back_at.is_not(None),
     )
-    session.execute(insert_or_ignore(session, table), rows)
