@@ -1,6 +1,5 @@
 """Keep a mail before anybody tries to understand it: bytes, receipts, and the work to route it."""
 
-import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -81,31 +80,27 @@ def receive_mail(
     Raises:
         NotFound: none of the recipients is ours.
     """
-    digest = hashlib.sha256(raw).hexdigest()
-    with runtime.database.read() as session:
-        mailboxes = _mailboxes_of(session, recipients)
-    if not mailboxes:
-        raise NotFound(
-            "None of the recipients is one of our mailboxes: {recipients}.",
-            recipients=list(recipients),
-        )
-    envelope = {"from": mail_from, "to": list(recipients)}
-    blob_key = runtime.blobs.put(raw)
+    blob_key = runtime.blobs.put(raw)  # the SHA-256 of the bytes
     now = runtime.clock()
-    rows = [
-        {
-            "channel": Channel.EMAIL,
-            "external_id": f"door:{mailbox_id}:{digest}",
-            "mailbox_id": mailbox_id,
-            "received_at": received_at,
-            "stored_at": now,
-            "blob_key": blob_key,
-            "size_bytes": len(raw),
-            "envelope": envelope,
-        }
-        for mailbox_id in mailboxes
-    ]
+    row = {
+        "channel": Channel.EMAIL,
+        "received_at": received_at,
+        "stored_at": now,
+        "blob_key": blob_key,
+        "size_bytes": len(raw),
+        "envelope": {"from": mail_from, "to": list(recipients)},
+    }
     with runtime.database.write() as session:
+        mailboxes = _mailboxes_of(session, recipients)
+        if not mailboxes:
+            raise NotFound(
+                "None of the recipients is one of our mailboxes: {recipients}.",
+                recipients=list(recipients),
+            )
+        rows = [
+            row | {"external_id": f"door:{mailbox_id}:{blob_key}", "mailbox_id": mailbox_id}
+            for mailbox_id in mailboxes
+        ]
         _keep(session, rows, now=now, max_attempts=runtime.settings.work_attempts)
 
 

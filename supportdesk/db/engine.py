@@ -48,4 +48,9 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: sa.Connection) -> None:
     writes = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if writes:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        # Reading begins without asking the file, so this cannot fail: the driver is asked directly.
+        raw: Any = connection.connection.driver_connection
+        raw.execute("BEGIN")

@@ -22,9 +22,9 @@ IDLE_SECONDS = 1.0
 """How long a lane sleeps when nothing is due and nobody wakes it."""
 
 COURTESY_SECONDS = 0.02
-"""How long routing steps back while mail is coming in: SQLite has one writer at a time."""
+"""How long routing leaves the door alone while it is busy: what comes meanwhile is one batch."""
 
-PATIENCE_SECONDS = 0.5
+PATIENCE_SECONDS = 1.0
 """How long sending lets routing go first; in a flood of mail it goes on, only slowly."""
 
 

@@ -8,8 +8,9 @@ caller hands over, which is the subject and the new text of a message, never the
 import csv
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from io import StringIO
 from typing import Final
@@ -82,7 +83,7 @@ def recognise(
     """
     if staff is not None:
         return Topic(staff, TopicSource.STAFF, detail=staff_name)
-    matches = list(_matches(text))
+    matches = _matches(text)
     lost = [match for match in matches if match.phrase.topic is TopicKind.BLOCK]
     if lost:
         return Topic(TopicKind.BLOCK, TopicSource.LOSS_WORDS, _as_written(lost))
@@ -104,7 +105,7 @@ def propose_activities(text: str) -> tuple[ProposedActivity, ...]:
     )
 
 
-def _by_words(matches: list[_Match]) -> Topic:
+def _by_words(matches: Sequence[_Match]) -> Topic:
     technical = [match for match in matches if match.phrase.topic is TopicKind.TECHNICAL]
     business = [match for match in matches if match.phrase.topic is TopicKind.BUSINESS]
     if not technical and not business:
@@ -115,24 +116,27 @@ def _by_words(matches: list[_Match]) -> Topic:
     return Topic(TopicKind.BUSINESS, TopicSource.WORDS, _as_written(business))
 
 
-def _different(matches: list[_Match]) -> int:
+def _different(matches: Sequence[_Match]) -> int:
     return len({match.phrase for match in matches})
 
 
-def _as_written(matches: list[_Match]) -> tuple[str, ...]:
+def _as_written(matches: Sequence[_Match]) -> tuple[str, ...]:
     by_look = {" ".join(match.words).casefold(): " ".join(match.words) for match in matches}
     return tuple(by_look.values())[:MOST_WORDS_REPORTED]
 
 
-def _matches(text: str) -> Iterator[_Match]:
+@lru_cache(maxsize=8)  # topic and request lines are asked for one after the other
+def _matches(text: str) -> tuple[_Match, ...]:
     """Find the longest phrase at each word; a phrase without gaps uses its words up."""
     words = list(_words(text))
+    found = []
     at = 0
     while at < len(words):
         match = _match_at(words, at)
         if match is not None:
-            yield match
+            found.append(match)
         at += len(match.phrase.stems) if match is not None and not match.phrase.gap else 1
+    return tuple(found)
 
 
 def _words(text: str) -> Iterator[_Word]:

@@ -58,7 +58,7 @@ class Door:
         accepts: Callable[[str], bool],
         deliver: Callable[[Envelope], None],
         clock: Clock = system_clock,
-        deliverers: int = 4,
+        deliverers: int = 2,
         max_connections: int = 100,
         max_transfers: int = 16,
         idle_seconds: float = 300,
