@@ -29,6 +29,11 @@ POLL_SECONDS = 0.005
 """How often the database is asked for new tickets: so much too late a figure may be."""
 
 
+_NEWER = sa.select(Message.id, Message.rfc_message_id).where(
+    Message.id > sa.bindparam("last_id"), Message.author == Author.CUSTOMER
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """Where a service keeps its data, and its settings as an operator gives them."""
@@ -117,11 +122,8 @@ class Watch:
             self._look()
 
     def _look(self) -> None:
-        asked = sa.select(Message.id, Message.rfc_message_id).where(
-            Message.id > self._last_id, Message.author == Author.CUSTOMER
-        )
         with self._engine.connect() as connection:
-            rows = connection.execute(asked).all()
+            rows = connection.execute(_NEWER, {"last_id": self._last_id}).all()
         now = time.monotonic()
         for row in rows:
             self.seen[row.rfc_message_id] = now

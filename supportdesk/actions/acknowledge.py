@@ -19,7 +19,7 @@ from supportdesk.actions.runtime import Runtime
 from supportdesk.actions.throttle import add_counts, counts_in_window
 from supportdesk.actions.wording import acknowledgement
 from supportdesk.channels.email.authresults import is_aligned
-from supportdesk.channels.email.markdown import to_html
+from supportdesk.channels.email.markdown import paragraphs
 from supportdesk.db.bulk import insert_all
 from supportdesk.db.models import Event
 from supportdesk.messages import Automatic
@@ -120,7 +120,7 @@ def _mail(runtime: Runtime, filing: Filing, ticket_id: int, scene: Scene) -> Out
         to=(arrival.sender,),
         subject=with_ticket(words.subject, ticket_id),
         text=words.text,
-        html=to_html(words.text),
+        html=paragraphs(words.text),
         in_reply_to=reference,
         references=(*arrival.message.references, reference) if reference else (),
     )

@@ -39,7 +39,7 @@ class Lane:
 
 
 LANES = (
-    Lane((Kind.ROUTE,), threads=1, batch=20, lease_seconds=120),
+    Lane((Kind.ROUTE,), threads=1, batch=40, lease_seconds=120),
     Lane((Kind.SEND,), threads=2, batch=1, lease_seconds=600),
     Lane((Kind.POLL,), threads=2, batch=1, lease_seconds=900),
     Lane(
