@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, sessionmaker
@@ -15,20 +15,28 @@ class Database:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
-        self._reader = sessionmaker(engine, autoflush=False)
+        self._reader = sessionmaker(
+            engine.execution_options(postgresql_readonly=True),
+            autoflush=False,
+            expire_on_commit=False,
+        )
         self._writer = sessionmaker(
             engine.execution_options(**{WRITES: True}), expire_on_commit=False
         )
         # SQLite has one writer at a time, and whoever finds it busy sleeps up to 100 ms before
         # asking again. The threads of one process wait for each other without sleeping.
-        is_sqlite = engine.dialect.name == "sqlite"
-        self._turn = threading.Lock() if is_sqlite else nullcontext()
+        self._is_sqlite = engine.dialect.name == "sqlite"
+        self._turn = threading.Lock() if self._is_sqlite else nullcontext()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Give a session whose transaction is rolled back at the end."""
+        """Give a session for questions: what would change something is refused or rolled back."""
         with self._reader() as session:
             yield session
+            if not self._is_sqlite:
+                # There is nothing to keep, but a rollback makes psycopg forget what it prepared.
+                with suppress(sa.exc.SQLAlchemyError):
+                    session.commit()
 
     @contextmanager
     def write(self) -> Iterator[Session]:

@@ -5,10 +5,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from supportdesk.actions.runtime import Runtime
-from supportdesk.db.request_session import RequestDatabase
 from supportdesk.web.agents import agents
 from supportdesk.web.assets import YEAR_SECONDS, assets_of, version_of_assets
-from supportdesk.web.context import RUNTIME
+from supportdesk.web.context import RUNTIME, end_readings
 from supportdesk.web.customers import customers
 from supportdesk.web.doors import doors
 from supportdesk.web.errors import explain_errors
@@ -59,8 +58,7 @@ def create_web(runtime: Runtime) -> Flask:
     app.url_map.converters["int"] = IdConverter
     app.extensions[RUNTIME] = runtime
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = YEAR_SECONDS
-    app.config["SQLALCHEMY_DATABASE_URI"] = str(runtime.database.engine.url)
-    RequestDatabase(runtime.database.engine).init_app(app)
+    end_readings(app)
     secure(app, runtime)
     guard(app)
     translate(app, runtime.settings.language)

@@ -10,7 +10,7 @@ from supportdesk.db.models import Right
 from supportdesk.db.queries.staff import StaffRow, find_staff, list_staff
 from supportdesk.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from supportdesk.tickets import Desk
-from supportdesk.web.context import reading, runtime, viewer
+from supportdesk.web.context import reading, runtime, stop_reading, viewer
 from supportdesk.web.errors import status_of
 from supportdesk.web.forms import optional_number_of, text_of
 from supportdesk.web.gate import for_administrators
@@ -61,7 +61,7 @@ def show(agent_id: int) -> ResponseReturnValue:
 def change(agent_id: int) -> ResponseReturnValue:
     """Change what is on file, or let somebody go."""
     found = _found(agent_id)
-    reading().rollback()
+    stop_reading()
     details = _stored(found)
     try:
         details = _details()
@@ -77,7 +77,7 @@ def change(agent_id: int) -> ResponseReturnValue:
 def give_password(agent_id: int) -> ResponseReturnValue:
     """Give a member of staff a new password; her sessions end."""
     found = _found(agent_id)
-    reading().rollback()
+    stop_reading()
     if agent_id == viewer().agent_id:
         return redirect(url_for("preferences.show_password"), 303)
     try:

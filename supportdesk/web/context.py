@@ -1,8 +1,9 @@
 """What a view needs of the request: the runtime, the read session, who asks and the present."""
 
+from contextlib import ExitStack
 from datetime import datetime
 
-from flask import current_app, g
+from flask import Flask, current_app, g
 from sqlalchemy.orm import Session
 
 from supportdesk.actions.runtime import Runtime
@@ -19,9 +20,23 @@ def runtime() -> Runtime:
 
 
 def reading() -> Session:
-    """Give the request's read session; it is rolled back when the request ends."""
-    session: Session = current_app.extensions["sqlalchemy"].session
+    """Give the request's read session; it ends with the request."""
+    if "reading" not in g:
+        g.reading_ends = ExitStack()
+        g.reading = g.reading_ends.enter_context(runtime().database.read())
+    session: Session = g.reading
     return session
+
+
+def stop_reading() -> None:
+    """Let go of what was read, before an action writes; reading again begins anew."""
+    if g.pop("reading", None) is not None:
+        g.pop("reading_ends").close()
+
+
+def end_readings(app: Flask) -> None:
+    """Have the read session of every request of `app` end with it."""
+    app.teardown_appcontext(lambda _error: stop_reading())
 
 
 def now() -> datetime:

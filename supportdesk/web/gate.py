@@ -18,7 +18,7 @@ from supportdesk.db.queries.log_ins import LoggedIn, find_logged_in
 from supportdesk.db.queries.viewers import Viewer
 from supportdesk.errors import NotAllowed
 from supportdesk.routing.calendar import local_date
-from supportdesk.web.context import now, reading, runtime
+from supportdesk.web.context import now, reading, runtime, stop_reading
 
 View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
 Rule = Callable[[Viewer], bool]
@@ -106,7 +106,7 @@ def _find_logged_in() -> LoggedIn | None:
         today=local_date(now()),
     )
     if found and now() - found.seen_at > how_often(runtime()):
-        reading().rollback()  # let go of the snapshot before writing
+        stop_reading()  # let go of the snapshot before writing
         keep_session(runtime(), found.session_id)
     return found
 

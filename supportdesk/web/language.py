@@ -14,6 +14,7 @@ from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from flask import Flask, g, request
 from flask_babel import Babel, Domain, get_locale
+from markupsafe import Markup
 
 from supportdesk.web.context import logged_in, runtime
 
@@ -59,17 +60,17 @@ def read_catalogue(language: str, name: str) -> Catalog:
 def translate(app: Flask, default: str) -> None:
     """Give the templates of `app` their languages; `default` is for visitors."""
     _Translator(app, default_locale=default, locale_selector=choose_language)
-    # The way of Flask-Babel asks six objects for every text, and a page has a hundred texts.
-    app.jinja_env.install_gettext_callables(translated, _translated_count, newstyle=True)  # type: ignore[attr-defined]
+    # The ways of Flask-Babel and Jinja ask ten objects for every text; a page has a hundred texts.
+    app.jinja_env.globals.update(_=_text, ngettext=_text_for_count)
     for name in LANGUAGES:
         catalogue(name)  # compiled at start rather than by the first reader
 
 
 def language() -> str:
     """Give the language of the present request."""
-    if "language" not in g:
-        g.language = str(get_locale() or "cs")
-    chosen: str = g.language
+    chosen: str | None = g.get("language")
+    if chosen is None:
+        chosen = g.language = str(get_locale() or "cs")
     return chosen
 
 
@@ -83,8 +84,20 @@ def translated(text: str) -> str:
     return catalogue(language()).gettext(text)
 
 
-def _translated_count(one: str, many: str, count: int) -> str:
-    return catalogue(language()).ngettext(one, many, count)
+def _text(text: str, **values: object) -> Markup:
+    """Give a text for a template with its values filled in and escaped."""
+    found = _markup(translated(text))
+    return found % values if values else found
+
+
+def _text_for_count(one: str, many: str, num: int, **values: object) -> Markup:
+    """Give the text that fits a number, which is filled in like the other values."""
+    return _markup(catalogue(language()).ngettext(one, many, num)) % {"num": num, **values}
+
+
+@cache
+def _markup(text: str) -> Markup:
+    return Markup(text)  # noqa: S704 - texts are our own
 
 
 def choose_language() -> str:

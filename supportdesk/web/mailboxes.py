@@ -8,7 +8,7 @@ from supportdesk.actions.mailboxes import SECURITY, TOPICS, MailboxDetails, save
 from supportdesk.db.queries.mailboxes import MailboxRow, find_mailbox, list_mailboxes
 from supportdesk.errors import Conflict, InvalidInput, NotFound
 from supportdesk.routing.facts import TopicKind
-from supportdesk.web.context import reading, runtime, viewer
+from supportdesk.web.context import reading, runtime, stop_reading, viewer
 from supportdesk.web.errors import status_of
 from supportdesk.web.forms import choice_of, number_of, text_of
 from supportdesk.web.gate import for_administrators
@@ -55,7 +55,7 @@ def change(mailbox_id: int) -> ResponseReturnValue:
 
 
 def _save(found: MailboxRow | None) -> ResponseReturnValue:
-    reading().rollback()
+    stop_reading()
     details = _stored(found) if found else MailboxDetails("")
     try:
         details = _details()

@@ -9,7 +9,7 @@ from supportdesk.db.queries.menu import QUARANTINE
 from supportdesk.db.queries.quarantine import Quarantined, find_quarantined, list_quarantined
 from supportdesk.db.queries.viewers import Viewer
 from supportdesk.errors import InvalidInput, NotFound
-from supportdesk.web.context import reading, runtime, viewer
+from supportdesk.web.context import reading, runtime, stop_reading, viewer
 from supportdesk.web.forms import text_of
 from supportdesk.web.gate import for_those
 from supportdesk.web.refusals import told
@@ -64,7 +64,7 @@ def replay(receipt_id: int) -> ResponseReturnValue:
 def discard(receipt_id: int) -> ResponseReturnValue:
     """Put it aside for good, with a reason."""
     receipt = _receipt(receipt_id)
-    reading().rollback()
+    stop_reading()
     try:
         discard_receipt(runtime(), viewer(), receipt_id, reason=text_of("reason", most=1000))
     except InvalidInput as error:

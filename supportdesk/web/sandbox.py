@@ -15,7 +15,7 @@ from supportdesk.channels.email.sandbox import kept_mails
 from supportdesk.channels.email.sanitise import sanitise
 from supportdesk.channels.email.tokens import read_message_id
 from supportdesk.errors import InvalidInput, NotFound
-from supportdesk.web.context import reading, runtime
+from supportdesk.web.context import reading, runtime, stop_reading
 from supportdesk.web.forms import text_of
 from supportdesk.web.refusals import told
 from supportdesk.web.security import MAIL_POLICY
@@ -62,7 +62,7 @@ def answer(name: str) -> ResponseReturnValue:
     """Answer in the place of one of its recipients."""
     found = open_sandbox_mail(runtime(), name)
     sender, text = text_of("sender", most=400), text_of("text")
-    reading().rollback()
+    stop_reading()
     try:
         answer_sandbox_mail(runtime(), name, sender=sender, text=text)
     except InvalidInput as error:

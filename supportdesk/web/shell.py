@@ -104,8 +104,9 @@ def furnish(app: Flask, *, icons_url: str, bootstrap_url: str) -> None:
             f'<svg class="icon {extra}" aria-hidden="true"><use href="{icons_url}#{name}"/></svg>'
         )
 
+    # A filter, for Jinja draws constant ones when it compiles a template, not for every page.
+    app.jinja_env.filters["icon"] = icon
     app.jinja_env.globals.update(
-        icon=icon,
         bootstrap_url=bootstrap_url,
         initials=initials,
         hue=hue,

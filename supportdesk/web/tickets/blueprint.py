@@ -27,7 +27,7 @@ from supportdesk.errors import Conflict, InvalidInput, NotAllowed
 from supportdesk.routing.authority import Activity, Circumstance
 from supportdesk.routing.facts import TopicKind
 from supportdesk.tickets import Desk, State
-from supportdesk.web.context import reading, runtime, viewer
+from supportdesk.web.context import reading, runtime, stop_reading, viewer
 from supportdesk.web.conversation import tell
 from supportdesk.web.errors import status_of
 from supportdesk.web.forms import (
@@ -274,7 +274,7 @@ def _do(
 ) -> ResponseReturnValue:
     """Act and show the ticket; what cannot be done is said there, and nothing typed is lost."""
     ticket_or_404(ticket_id)
-    reading().rollback()  # the action reads for itself, and the page afterwards reads anew
+    stop_reading()  # the action reads for itself, and the page afterwards reads anew
     try:
         act()
     except (Conflict, InvalidInput, NotAllowed) as error:
