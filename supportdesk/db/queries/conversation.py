@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from supportdesk.db.models import (
     Agent,
@@ -88,19 +88,16 @@ def list_entries(session: Session, ticket_id: int, *, latest: int | None = None)
     """Give the messages and notes of a ticket, oldest first; only the `latest` when given."""
     rows = fetch(session, _entries(latest), ticket_id=ticket_id).all()[::-1]
     files: dict[int, list[File]] = defaultdict(list)
-    for row in fetch(session, _files(), ticket_id=ticket_id):
-        files[row.message_id].append(File(*row))
-    mailboxes: dict[int, list[str]] = defaultdict(list)
-    for row in fetch(session, _mailboxes(), ticket_id=ticket_id):
-        mailboxes[row.message_id].append(row.address)
-    deliveries = {
-        row.message_id: Delivery(*row[1:])
-        for row in fetch(session, _deliveries(), ticket_id=ticket_id)
-    }
-    return [
-        Entry(*(*row, tuple(files[row.id]), tuple(mailboxes[row.id]), deliveries.get(row.id)))
-        for row in rows
-    ]
+    if any(row.has_files for row in rows):
+        for row in fetch(session, _files(), ticket_id=ticket_id):
+            files[row.message_id].append(File(*row))
+    return [_entry(row, tuple(files[row.id])) for row in rows]
+
+
+def _entry(row: Any, files: tuple[File, ...]) -> Entry:
+    *plain, _has_files, mailboxes, state, attempts, sent_at, problem = row
+    delivery = Delivery(state, attempts, sent_at, problem) if state is not None else None
+    return Entry(*plain, files, tuple(sorted((mailboxes or "").split())), delivery)
 
 
 def list_happenings(session: Session, ticket_id: int, after: datetime) -> list[Happening]:
@@ -112,6 +109,17 @@ def list_happenings(session: Session, ticket_id: int, after: datetime) -> list[H
 
 @cache
 def _entries(latest: int | None) -> AnySelect:
+    """Ask for messages, the mailboxes they came to, and how far our mail got the last time."""
+    mailboxes = (
+        sa.select(sa.func.aggregate_strings(Mailbox.address.cast(sa.Text), " "))
+        .join(MessageMailbox, MessageMailbox.mailbox_id == Mailbox.id)
+        .where(MessageMailbox.message_id == Message.id)
+        .scalar_subquery()
+    )
+    later = aliased(OutboxMail)
+    last_sending = (
+        sa.select(sa.func.max(later.id)).where(later.message_id == Message.id).scalar_subquery()
+    )
     return (
         sa.select(
             Message.id,
@@ -131,8 +139,15 @@ def _entries(latest: int | None) -> AnySelect:
             Message.automatic,
             Message.assurance,
             Message.created_at,
+            sa.exists().where(StoredAttachment.message_id == Message.id).label("has_files"),
+            mailboxes,
+            OutboxMail.state,
+            OutboxMail.attempts,
+            OutboxMail.sent_at,
+            OutboxMail.problem,
         )
         .outerjoin(Agent, Agent.id == Message.agent_id)
+        .outerjoin(OutboxMail, OutboxMail.id == last_sending)
         .where(Message.ticket_id == sa.bindparam("ticket_id"))
         .order_by(Message.id.desc())
         .limit(latest)
@@ -153,33 +168,6 @@ def _files() -> AnySelect:
         .join(Message, Message.id == StoredAttachment.message_id)
         .where(Message.ticket_id == sa.bindparam("ticket_id"))
         .order_by(StoredAttachment.id)
-    )
-
-
-@cache
-def _deliveries() -> AnySelect:
-    return (
-        sa.select(
-            OutboxMail.message_id,
-            OutboxMail.state,
-            OutboxMail.attempts,
-            OutboxMail.sent_at,
-            OutboxMail.problem,
-        )
-        .join(Message, Message.id == OutboxMail.message_id)
-        .where(Message.ticket_id == sa.bindparam("ticket_id"))
-        .order_by(OutboxMail.id)
-    )
-
-
-@cache
-def _mailboxes() -> AnySelect:
-    return (
-        sa.select(MessageMailbox.message_id, Mailbox.address)
-        .join(Mailbox, Mailbox.id == MessageMailbox.mailbox_id)
-        .join(Message, Message.id == MessageMailbox.message_id)
-        .where(Message.ticket_id == sa.bindparam("ticket_id"))
-        .order_by(Mailbox.address)
     )
 
 

@@ -1,5 +1,6 @@
 """Gathering what the page of a ticket shows."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -93,7 +94,7 @@ def render_ticket(
         undelivered=failed_delivery(entries),
         hand_over=hand_over,
         may_acknowledge=hand_over is not None and may_acknowledge(viewer(), hand_over),
-        recipients=_recipients(entries),
+        recipients=_recipients(ticket, entries),
         colleagues=list_colleagues(session) if ticket.is_writable else [],
         next_states=sorted(TRANSITIONS[ticket.state], key=list(State).index),
         replying=_replying(ticket, now()),
@@ -116,7 +117,7 @@ def _customer(ticket: TicketHead) -> dict[str, Any]:
     return {"person": person, "servants": servants, "earlier": earlier}
 
 
-def _recipients(entries: list[Entry]) -> Recipients:
+def _recipients(ticket: TicketHead, entries: list[Entry]) -> Recipients:
     """Answer the last person who wrote, and whom she copied; never ourselves.
 
     Whom an unproven sender copied is not suggested: anybody can write in a participant's name and
@@ -127,14 +128,20 @@ def _recipients(entries: list[Entry]) -> Recipients:
         return Recipients("", "")
     if last.assurance is Assurance.L0:
         return Recipients(last.sender_address, "")
-    ours = our_addresses(reading())
-    others = [
-        address
-        for address in dict.fromkeys([*last.recipients, *last.cc])
-        if strip_plus(address.casefold()) not in ours
-        and address.casefold() != last.sender_address.casefold()
-    ]
+    known = {last.sender_address.casefold(), ticket.mailbox}
+    others = _without(known, [*last.recipients, *last.cc])
+    if others:  # most people write to us alone
+        others = _without(our_addresses(reading()), others)
     return Recipients(last.sender_address, ", ".join(others))
+
+
+def _without(known: Collection[str | None], addresses: Sequence[str]) -> list[str]:
+    """Leave out addresses that are known, with or without a plus part, and repeated ones."""
+    return [
+        address
+        for address in dict.fromkeys(addresses)
+        if address.casefold() not in known and strip_plus(address.casefold()) not in known
+    ]
 
 
 def _last_theirs(entries: list[Entry]) -> Entry | None:
