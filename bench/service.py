@@ -25,9 +25,11 @@ from supportdesk.db.engine import open_engine
 from supportdesk.db.models import Author, Message
 from supportdesk.settings import PREFIX, load_settings
 
-POLL_SECONDS = 0.005
+POLL_SECONDS = 0.02
 """How often the database is asked for new tickets: so much too late a figure may be."""
 
+OUT_OF_ORDER = 200
+"""By how much a later number may be committed before an earlier one: two batches and some."""
 
 _NEWER = sa.select(Message.id, Message.rfc_message_id).where(
     Message.id > sa.bindparam("last_id"), Message.author == Author.CUSTOMER
@@ -93,6 +95,7 @@ class Watch:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch")
         self._last_id = 0
+        self._noted: set[int] = set()
 
     def __enter__(self) -> "Watch":
         self._look()  # what is there already is none of ours
@@ -123,11 +126,13 @@ class Watch:
 
     def _look(self) -> None:
         with self._engine.connect() as connection:
-            rows = connection.execute(_NEWER, {"last_id": self._last_id}).all()
+            rows = connection.execute(_NEWER, {"last_id": self._last_id - OUT_OF_ORDER}).all()
         now = time.monotonic()
         for row in rows:
-            self.seen[row.rfc_message_id] = now
-            self._last_id = max(self._last_id, row.id)
+            if row.id not in self._noted:
+                self._noted.add(row.id)
+                self.seen[row.rfc_message_id] = now
+                self._last_id = max(self._last_id, row.id)
 
 
 def _start(module: list[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -90,7 +90,8 @@ def receive_mail(
         "size_bytes": len(raw),
         "envelope": {"from": mail_from, "to": list(recipients)},
     }
-    with runtime.database.write() as session:
+
+    def keep(session: Session) -> None:
         mailboxes = _mailboxes_of(session, recipients)
         if not mailboxes:
             raise NotFound(
@@ -102,6 +103,8 @@ def receive_mail(
             for mailbox_id in mailboxes
         ]
         _keep(session, rows, now=now, max_attempts=runtime.settings.work_attempts)
+
+    runtime.database.write_together(keep)
 
 
 def receive_fetched(runtime: Runtime, mail: Fetched) -> None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, sessionmaker
 
 from supportdesk.db.engine import WRITES
+from supportdesk.db.together import Part, Together
 
 
 class Database:
@@ -27,6 +28,7 @@ class Database:
         # asking again. The threads of one process wait for each other without sleeping.
         self._is_sqlite = engine.dialect.name == "sqlite"
         self._turn = threading.Lock() if self._is_sqlite else nullcontext()
+        self._together = Together(self.write)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -43,6 +45,10 @@ class Database:
         """Give a session that commits at the end of the block, or rolls back on any error."""
         with self._turn, self._writer.begin() as session:
             yield session
+
+    def write_together(self, part: Part) -> None:
+        """Do `part` in a transaction that other threads may share; return after its commit."""
+        self._together.do(part)
 
     def close(self) -> None:
         """Close every pooled connection."""

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 IDLE_SECONDS = 1.0
 """How long a lane sleeps when nothing is due and nobody wakes it."""
 
-COURTESY_SECONDS = 0.02
+COURTESY_SECONDS = 0.05
 """How long routing leaves the door alone while it is busy: what comes meanwhile is one batch."""
 
 PATIENCE_SECONDS = 1.0
@@ -30,7 +30,10 @@ PATIENCE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Threads for some kinds of work, so that a slow mailbox never holds up routing."""
+    """Threads for some kinds of work, so that a slow mailbox never holds up routing.
+
+    The first thread does what comes; the others help as long as there are full batches.
+    """
 
     kinds: tuple[Kind, ...]
     threads: int
@@ -39,7 +42,7 @@ class Lane:
 
 
 LANES = (
-    Lane((Kind.ROUTE,), threads=1, batch=40, lease_seconds=120),
+    Lane((Kind.ROUTE,), threads=2, batch=40, lease_seconds=120),
     Lane((Kind.SEND,), threads=2, batch=1, lease_seconds=600),
     Lane((Kind.POLL,), threads=2, batch=1, lease_seconds=900),
     Lane(
@@ -59,6 +62,7 @@ class Worker:
 
     def __init__(self, runtime: Runtime, parser: Parser, *, lanes: Sequence[Lane] = LANES) -> None:
         self._lanes = [lane for lane in lanes for _ in range(lane.threads)]
+        self._is_helper = [number > 0 for lane in lanes for number in range(lane.threads)]
         self._runtime = runtime
         self._parser = parser
         self._stopping = threading.Event()
@@ -75,9 +79,9 @@ class Worker:
 
     def start(self) -> None:
         """Start the lanes and the ticks."""
-        for lane, news in zip(self._lanes, self._news, strict=True):
+        for lane, is_helper, news in zip(self._lanes, self._is_helper, self._news, strict=True):
             thread = threading.Thread(
-                target=self._run, args=(lane, news), name=f"lane-{lane.kinds[0]}"
+                target=self._run, args=(lane, is_helper, news), name=f"lane-{lane.kinds[0]}"
             )
             thread.start()
             self._threads.append(thread)
@@ -92,17 +96,19 @@ class Worker:
         """Hear that a mail was kept just now: route it, and leave room for more."""
         self._door_is_busy.set()
         self._nothing_to_route.clear()
-        self._wake(Kind.ROUTE)
+        self._wake(Kind.ROUTE, only_one=True)
 
     def wake(self) -> None:
         """Have every lane look for work at once."""
         for news in self._news:
             news.set()
 
-    def _wake(self, kind: Kind) -> None:
+    def _wake(self, kind: Kind, *, only_one: bool = False) -> None:
         for lane, news in zip(self._lanes, self._news, strict=True):
             if kind in lane.kinds:
                 news.set()
+                if only_one:
+                    return
 
     def stop(self) -> None:
         """Stop claiming, finish what is being done, and return."""
@@ -119,32 +125,36 @@ class Worker:
             log.exception("Could not %s now; the next tick tries again.", job.name)
         self.wake()
 
-    def _run(self, lane: Lane, news: threading.Event) -> None:
+    def _run(self, lane: Lane, is_helper: bool, news: threading.Event) -> None:
         while not self._stopping.is_set():
             news.clear()
             if Kind.SEND in lane.kinds:
                 self._nothing_to_route.wait(PATIENCE_SECONDS)
-            if not self._do_some(lane):
+            done = self._do_some(lane)
+            if not done or (is_helper and done < lane.batch):
                 news.wait(IDLE_SECONDS)
 
-    def _do_some(self, lane: Lane) -> bool:
-        """Do one batch; False when there was none."""
+    def _do_some(self, lane: Lane) -> int:
+        """Do one batch and give its size."""
         try:
             claims = claim_work(
                 self._runtime, lane.kinds, limit=lane.batch, lease_seconds=lane.lease_seconds
             )
         except Exception:
             log.exception("Could not look for work; trying again.")
-            return False
+            return 0
         if not claims:
             if Kind.ROUTE in lane.kinds:
                 self._nothing_to_route.set()
-            return False
+            return 0
+        if len(claims) == lane.batch > 1:
+            for kind in lane.kinds:  # there is more than one can do
+                self._wake(kind)
         handle(self._runtime, self._parser, claims)
         if Kind.ROUTE in lane.kinds:
             self._wake(Kind.SEND)  # routing queues acknowledgements
             self._step_back()
-        return True
+        return len(claims)
 
     def _step_back(self) -> None:
         if self._door_is_busy.is_set():

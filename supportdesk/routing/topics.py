@@ -8,7 +8,7 @@ caller hands over, which is the subject and the new text of a message, never the
 import csv
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -52,6 +52,21 @@ class ProposedActivity:
 
     activity: Activity
     words: tuple[str, ...]
+
+
+class _Plain(dict[int, str]):
+    """Letters without their diacritics, by code point; those of Latin scripts are remembered."""
+
+    def __missing__(self, code: int) -> str:
+        split = unicodedata.normalize("NFKD", chr(code))
+        plain = "".join(c for c in split if not unicodedata.combining(c))
+        if code < _END_OF_LATIN:
+            self[code] = plain
+        return plain
+
+
+_END_OF_LATIN: Final = 0x250
+_PLAIN: Final = _Plain()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +143,7 @@ def _as_written(matches: Sequence[_Match]) -> tuple[str, ...]:
 @lru_cache(maxsize=8)  # topic and request lines are asked for one after the other
 def _matches(text: str) -> tuple[_Match, ...]:
     """Find the longest phrase at each word; a phrase without gaps uses its words up."""
-    words = list(_words(text))
+    words = _words(text)
     found = []
     at = 0
     while at < len(words):
@@ -139,19 +154,12 @@ def _matches(text: str) -> tuple[_Match, ...]:
     return tuple(found)
 
 
-def _words(text: str) -> Iterator[_Word]:
+def _words(text: str) -> list[_Word]:
     readable = unicodedata.normalize("NFC", text[:LONGEST_TEXT_READ].translate(_INVISIBLE))
-    for found in _WORD.finditer(readable):
-        plain = _without_diacritics(found.group())
-        if plain not in _LEFT_OUT:
-            yield _Word(found.group(), plain)
-
-
-def _without_diacritics(word: str) -> str:
-    if word.isascii():
-        return word.casefold()
-    split = unicodedata.normalize("NFKD", word)
-    return "".join(c for c in split if not unicodedata.combining(c)).casefold()
+    written = _WORD.findall(readable)
+    plain = "".join(f"{word}\n" for word in written).translate(_PLAIN).casefold().split("\n")
+    pairs = zip(written, plain, strict=False)  # the last one is empty
+    return [_Word(*pair) for pair in pairs if pair[1] not in _LEFT_OUT]
 
 
 def _match_at(words: list[_Word], start: int) -> _Match | None:

@@ -15,7 +15,7 @@ from supportdesk.channels.email.sandbox import kept_mails
 from supportdesk.channels.email.sanitise import sanitise
 from supportdesk.channels.email.tokens import read_message_id
 from supportdesk.errors import InvalidInput, NotFound
-from supportdesk.web.context import reading, runtime, stop_reading
+from supportdesk.web.context import runtime, stop_reading
 from supportdesk.web.forms import text_of
 from supportdesk.web.refusals import told
 from supportdesk.web.security import MAIL_POLICY

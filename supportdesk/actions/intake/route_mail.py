@@ -106,11 +106,11 @@ def _understand(
             unreadable.append((receipt.id, write_down(message)))
         else:
             arrivals.append(
-                Arrival(
+                Arrival.of(
                     receipt.id,
                     receipt.mailbox_id,
                     receipt.received_at,
-                    tuple(receipt.envelope.get("to", ())),
+                    receipt.envelope.get("to", ()),
                     message,
                 )
             )

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -30,24 +31,35 @@ from supportdesk.routing.subjects import ticket_in_subject
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A received mail that was understood; `envelope_to` is what the transport was told."""
+    """A received mail that was understood; `envelope_to` is what the transport was told.
+
+    `sender` is the sender's normalised address, "" when there is no usable one.
+    """
 
     receipt_id: int
     mailbox_id: int
     received_at: datetime
     envelope_to: tuple[str, ...]
     message: InboundMessage
+    sender: str
+
+    @classmethod
+    def of(
+        cls,
+        receipt_id: int,
+        mailbox_id: int,
+        received_at: datetime,
+        envelope_to: Sequence[str],
+        message: InboundMessage,
+    ) -> Self:
+        """Give the arrival of a message, its sender known by the address."""
+        sender = normalise_address(message.sender.address) if message.sender else ""
+        return cls(receipt_id, mailbox_id, received_at, tuple(envelope_to), message, sender)
 
     @property
     def key(self) -> tuple[str, str]:
         """Give the identity of the mail, the same in every mailbox that got it."""
         return (self.message.message_id or "", self.message.content_hash)
-
-    @property
-    def sender(self) -> str:
-        """Give the sender's normalised address, "" when there is no usable one."""
-        sender = self.message.sender
-        return normalise_address(sender.address) if sender else ""
 
 
 @dataclass(frozen=True, slots=True)

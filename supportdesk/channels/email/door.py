@@ -22,6 +22,10 @@ log = logging.getLogger(__name__)
 logging.getLogger("mail.log").setLevel(logging.WARNING)
 
 TAKEN = "250 2.0.0 Accepted"
+REMEMBER_SECONDS = 5.0
+"""How long an address stays ours without being asked for; delivering asks again in any case."""
+
+MOST_REMEMBERED = 1000
 TRY_AGAIN = "451 4.3.0 Cannot be stored now, please try again later"
 
 
@@ -43,9 +47,10 @@ class Envelope:
 class Door:
     """Receives mail on a thread of its own and gives it to `deliver`.
 
-    `accepts` is asked for the whole address of every recipient. `deliver` commits; it runs on one
-    of `deliverers` threads, and so does `accepts`. A ChannelError of `deliver` that is permanent
-    refuses the mail for good; any other exception asks the sender to try again later.
+    `accepts` is asked for the whole address of every recipient, and its yes is remembered for some
+    seconds. `deliver` commits; it runs on one of `deliverers` threads, and so does `accepts`. A
+    ChannelError of `deliver` that is permanent refuses the mail for good; any other exception asks
+    the sender to try again later.
     """
 
     def __init__(
@@ -58,7 +63,7 @@ class Door:
         accepts: Callable[[str], bool],
         deliver: Callable[[Envelope], None],
         clock: Clock = system_clock,
-        deliverers: int = 2,
+        deliverers: int = 4,
         max_connections: int = 100,
         max_transfers: int = 16,
         idle_seconds: float = 300,
@@ -81,6 +86,7 @@ class Door:
         self._deliver = deliver
         self._clock = clock
         self._stop_seconds = stop_seconds
+        self._remembered: dict[str, float] = {}
         self._pool = ThreadPoolExecutor(deliverers, thread_name_prefix="door-deliver")
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="door", daemon=True)
@@ -152,7 +158,15 @@ class Door:
 
     async def is_accepted(self, address: str) -> bool:
         """Ask whether mail for this address is ours, away from the event loop."""
-        return await self._loop.run_in_executor(self._pool, self._accepts, address)
+        now = self._loop.time()
+        if self._remembered.get(address, 0) > now:
+            return True
+        is_ours = await self._loop.run_in_executor(self._pool, self._accepts, address)
+        if is_ours:
+            if len(self._remembered) >= MOST_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[address] = now + REMEMBER_SECONDS
+        return is_ours
 
     async def take(self, mail_from: str, recipients: tuple[str, ...], raw: bytes) -> str:
         """Deliver one mail and return the reply that the sender gets for it; this never fails."""

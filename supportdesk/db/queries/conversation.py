@@ -97,7 +97,7 @@ def list_entries(session: Session, ticket_id: int, *, latest: int | None = None)
 def _entry(row: Any, files: tuple[File, ...]) -> Entry:
     *plain, _has_files, mailboxes, state, attempts, sent_at, problem = row
     delivery = Delivery(state, attempts, sent_at, problem) if state is not None else None
-    return Entry(*plain, files, tuple(sorted((mailboxes or "").split())), delivery)
+    return Entry(*(*plain, files, tuple(sorted((mailboxes or "").split())), delivery))
 
 
 def list_happenings(session: Session, ticket_id: int, after: datetime) -> list[Happening]:
