@@ -73,11 +73,12 @@ def create_app() -> Flask:
 def serve_web(settings: Settings) -> None:
     """Serve the web pages until SIGTERM; requests that are being answered are finished."""
     open_runtime(settings).database.close()  # say what is wrong before any process is forked
+    _check_port_is_free("port", settings.host, settings.port)
     _WebServer(settings).run()
 
 
 def run_worker(settings: Settings, *, intake_only: bool = False) -> None:
-    """Do background work, poll mailboxes and hold the mail door open until SIGTERM or SIGINT."""
+    """Do background work, poll mailboxes and hold the mail door open until told to stop by a signal."""
     stop = _stop_signal()
     with ExitStack() as parts:
         runtime = open_runtime(settings)
@@ -93,7 +94,7 @@ def run_worker(settings: Settings, *, intake_only: bool = False) -> None:
 
 
 def run_all(*, demo: bool, say: Callable[[str], None]) -> None:
-    """Run web and worker as children until SIGTERM or SIGINT, after setting up what is missing.
+    """Run web and worker as children until a signal says stop, after setting up what is missing.
 
     Raises:
         SettingsError: a setting is unusable, or one of its ports is taken.
@@ -119,23 +120,25 @@ def run_all(*, demo: bool, say: Callable[[str], None]) -> None:
 
 def _check_ports_are_free(settings: Settings, *, demo: bool) -> None:
     # Before anything is promised: children that cannot listen would only be restarted.
-    ports = [("port", settings.host, settings.port)]
+    _check_port_is_free("port", settings.host, settings.port)
     if settings.door_port:
-        ports.append(("door_port", settings.door_host, settings.door_port))
+        _check_port_is_free("door_port", settings.door_host, settings.door_port)
     if demo:
-        ports.append(("smtp_port", settings.smtp_host, settings.smtp_port))
-    for setting, host, port in ports:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            socket.create_server((host, port), family=family).close()
-        except OSError as error:
-            raise SettingsError(
-                "{setting} cannot be {port}: {reason}. Set another one, or end the program that"
-                " holds it; it may be supportdesk itself.",
-                setting=setting,
-                port=port,
-                reason=error.strerror,
-            ) from error
+        _check_port_is_free("smtp_port", settings.smtp_host, settings.smtp_port)
+
+
+def _check_port_is_free(setting: str, host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise SettingsError(
+            "{setting} cannot be {port}: {reason}. Set another one, or end the program that"
+            " holds it; it may be supportdesk itself.",
+            setting=setting,
+            port=port,
+            reason=error.strerror,
+        ) from error
 
 
 def _greet(runtime: Runtime, *, demo: bool, say: Callable[[str], None]) -> None:
@@ -257,8 +260,9 @@ class _WebServer(BaseApplication):
 
 def _stop_signal() -> threading.Event:
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, lambda *_: stop.set())
     return stop
 
 

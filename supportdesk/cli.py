@@ -41,7 +41,11 @@ def main() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object a line.")
 @click.option("--language", type=click.Choice(["cs", "en"]), default="en", show_default=True)
 def route(situations: TextIO, *, as_json: bool, language: "Language") -> None:
-    """Decide who would get a request; needs no settings and no database."""
+    """Decide who would get a request; needs no settings and no database.
+
+    A line that is no possible situation gets an error of its own and the run goes on; it still ends
+    with 0.
+    """
     from supportdesk.routing.calendar import BusinessCalendar
     from supportdesk.routing.situations import decide_lines, to_json
 
@@ -209,7 +213,10 @@ def deliver_mail(file: BinaryIO, mail_from: str, recipients: tuple[str, ...]) ->
     help="Mail host whose Authentication-Results are trusted; none without it.",
 )
 def parse_mail(files: tuple[Path, ...], stdin_paths: bool, as_json: bool, authserv_id: str) -> None:
-    """Show what each mail file says, in the order given; needs no settings and no database."""
+    """Show what each mail file says, in the order given; needs no settings and no database.
+
+    A file that cannot be read gets an error of its own and the run goes on; it still ends with 0.
+    """
     from supportdesk.channels.email.describe import describe_files
 
     if bool(files) == stdin_paths:

@@ -21,6 +21,8 @@ USUAL_DATA_DIR = "supportdesk-data"  # in the working directory
 def _text(raw: str) -> str:
     if not raw.strip():
         raise ValueError("must not be empty")
+    if len(raw.strip().splitlines()) > 1:
+        raise ValueError("must be one line")
     return raw.strip()
 
 

@@ -15,6 +15,7 @@ BAD_VALUES = [
     ("database_url", "mysql://desk", "sqlite:/// or postgresql+psycopg://"),
     ("database_url", "postgresql://desk", "sqlite:/// or postgresql+psycopg://"),
     ("operator_name", "", "must not be empty"),
+    ("operator_name", "Customer\ncentre", "must be one line"),
     ("language", "de", "one of: cs, en"),
     ("host", "", "must not be empty"),
     ("port", "http", "a whole number from 1 to 65535"),

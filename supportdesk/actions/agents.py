@@ -159,7 +159,7 @@ def check_details(details: AgentDetails) -> None:
 def apply_details(session: Session, agent: Agent, details: AgentDetails) -> None:
     """Write checked details to the agent's rows, inside the caller's transaction."""
     agent.username = details.username
-    agent.name = details.name.strip()
+    agent.name = " ".join(details.name.split())
     agent.email = details.email
     agent.phone = details.phone
     agent.language = details.language

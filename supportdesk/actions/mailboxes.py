@@ -50,7 +50,7 @@ def save_mailbox(
 ) -> int:
     """Add a mailbox, or change the one with `mailbox_id`, and give its id.
 
-    A `password` of None keeps the one that is stored.
+    A `password` of None keeps the one that is stored, for the server and user it is for.
 
     Raises:
         InvalidInput: a field cannot be used; the text says which.
@@ -60,9 +60,12 @@ def save_mailbox(
     check_mailbox(details)
     with runtime.database.write() as session:
         mailbox = _mailbox(session, mailbox_id)
+        had_password = bool(mailbox.imap_password)
         apply_mailbox(session, mailbox, details)
         if password is not None:
             mailbox.imap_password = seal(runtime.secret_key, password)
+        elif had_password and mailbox.imap_host and not mailbox.imap_password:
+            raise InvalidInput("Another server or user name needs the password again.")
         record_audit(
             session,
             "mailbox_saved",
@@ -122,7 +125,8 @@ def check_mailbox(details: MailboxDetails) -> None:
 def apply_mailbox(session: Session, mailbox: Mailbox, details: MailboxDetails) -> None:
     """Write checked details to the row, inside the caller's transaction.
 
-    Another server, user or folder is another mailbox: it is read from its beginning.
+    Another server, user or folder is another mailbox: it is read from its beginning. A password is
+    never told to another server than the one that it was given for.
 
     Raises:
         Conflict: the address is another mailbox's.
@@ -131,7 +135,7 @@ def apply_mailbox(session: Session, mailbox: Mailbox, details: MailboxDetails) -
     holder = session.scalar(sa.select(Mailbox.id).where(Mailbox.address == address))
     if holder not in {None, mailbox.id}:
         raise Conflict("There is a mailbox {address} already; change that one.", address=address)
-    before = _place(mailbox)
+    before, account_before = _place(mailbox), _account(mailbox)
     mailbox.address = address
     mailbox.name = details.name.strip() or address
     mailbox.topic = details.topic
@@ -143,12 +147,24 @@ def apply_mailbox(session: Session, mailbox: Mailbox, details: MailboxDetails) -
     mailbox.imap_folder = details.imap_folder or "INBOX"
     if _place(mailbox) != before:
         mailbox.uidvalidity, mailbox.last_uid = None, 0
+    if _account(mailbox) != account_before:
+        mailbox.imap_password = ""
     session.add(mailbox)
     session.flush()
 
 
 def _place(mailbox: Mailbox) -> tuple[object, ...]:
     return mailbox.imap_host, mailbox.imap_username, mailbox.imap_folder
+
+
+def _account(mailbox: Mailbox) -> tuple[object, ...]:
+    """Give what a password is for; less protection on the way makes it another account, too."""
+    return (
+        mailbox.imap_host,
+        mailbox.imap_port,
+        mailbox.imap_username,
+        mailbox.imap_security == "none",
+    )
 
 
 def _mailbox(session: Session, mailbox_id: int | None) -> Mailbox:

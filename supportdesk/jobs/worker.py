@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 
 from apscheduler.jobstores.memory import MemoryJobStore
@@ -57,16 +57,25 @@ INTAKE_LANES = tuple(lane for lane in LANES if Kind.POLL in lane.kinds)
 """What a process does that only takes requests in."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Hand:
+    """One thread of a lane; `news` is set when there may be something to do."""
+
+    lane: Lane
+    is_helper: bool
+    news: threading.Event = field(default_factory=threading.Event)
+
+
 class Worker:
     """Does background work until it is stopped; what it holds then is finished first."""
 
     def __init__(self, runtime: Runtime, parser: Parser, *, lanes: Sequence[Lane] = LANES) -> None:
-        self._lanes = [lane for lane in lanes for _ in range(lane.threads)]
-        self._is_helper = [number > 0 for lane in lanes for number in range(lane.threads)]
+        self._hands = [
+            _Hand(lane, is_helper=number > 0) for lane in lanes for number in range(lane.threads)
+        ]
         self._runtime = runtime
         self._parser = parser
         self._stopping = threading.Event()
-        self._news = [threading.Event() for _ in self._lanes]
         self._door_is_busy = threading.Event()
         self._nothing_to_route = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -79,10 +88,9 @@ class Worker:
 
     def start(self) -> None:
         """Start the lanes and the ticks."""
-        for lane, is_helper, news in zip(self._lanes, self._is_helper, self._news, strict=True):
-            thread = threading.Thread(
-                target=self._run, args=(lane, is_helper, news), name=f"lane-{lane.kinds[0]}"
-            )
+        for hand in self._hands:
+            name = f"lane-{hand.lane.kinds[0]}"
+            thread = threading.Thread(target=self._run, args=(hand,), name=name)
             thread.start()
             self._threads.append(thread)
         for job in jobs(self._runtime):
@@ -96,19 +104,17 @@ class Worker:
         """Hear that a mail was kept just now: route it, and leave room for more."""
         self._door_is_busy.set()
         self._nothing_to_route.clear()
-        self._wake(Kind.ROUTE, only_one=True)
+        self._wake(Kind.ROUTE, without_helpers=True)
 
     def wake(self) -> None:
         """Have every lane look for work at once."""
-        for news in self._news:
-            news.set()
+        for hand in self._hands:
+            hand.news.set()
 
-    def _wake(self, kind: Kind, *, only_one: bool = False) -> None:
-        for lane, news in zip(self._lanes, self._news, strict=True):
-            if kind in lane.kinds:
-                news.set()
-                if only_one:
-                    return
+    def _wake(self, kind: Kind, *, without_helpers: bool = False) -> None:
+        for hand in self._hands:
+            if kind in hand.lane.kinds and not (without_helpers and hand.is_helper):
+                hand.news.set()
 
     def stop(self) -> None:
         """Stop claiming, finish what is being done, and return."""
@@ -125,14 +131,15 @@ class Worker:
             log.exception("Could not %s now; the next tick tries again.", job.name)
         self.wake()
 
-    def _run(self, lane: Lane, is_helper: bool, news: threading.Event) -> None:
+    def _run(self, hand: _Hand) -> None:
+        lane = hand.lane
         while not self._stopping.is_set():
-            news.clear()
+            hand.news.clear()
             if Kind.SEND in lane.kinds:
                 self._nothing_to_route.wait(PATIENCE_SECONDS)
             done = self._do_some(lane)
-            if not done or (is_helper and done < lane.batch):
-                news.wait(IDLE_SECONDS)
+            if not done or (hand.is_helper and done < lane.batch):
+                hand.news.wait(IDLE_SECONDS)
 
     def _do_some(self, lane: Lane) -> int:
         """Do one batch and give its size."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -79,6 +80,28 @@ def test_another_folder_is_read_from_its_beginning_and_a_new_name_changes_nothin
     assert _progress(world, mailbox_id) == (7, 42)
     save_mailbox(runtime, None, replace(details, imap_folder="Nové"), mailbox_id=mailbox_id)
     assert _progress(world, mailbox_id) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"imap_host": "imap.elsewhere.test"},
+        {"imap_username": "somebody"},
+        {"imap_port": 1993},
+        {"imap_security": "none"},
+    ],
+)
+def test_a_password_is_never_told_to_another_server(world: World, change: dict[str, Any]) -> None:
+    runtime = world.runtime
+    details = MailboxDetails("tdms@example.com", imap_host="imap.test", imap_username="tdms")
+    mailbox_id = save_mailbox(runtime, None, details, password="tajné")
+    elsewhere = replace(details, **change)
+    with pytest.raises(InvalidInput, match="password again"):
+        save_mailbox(runtime, None, elsewhere, mailbox_id=mailbox_id)
+    save_mailbox(runtime, None, elsewhere, mailbox_id=mailbox_id, password="nové")
+    with runtime.database.read() as session:
+        sealed = session.get_one(Mailbox, mailbox_id).imap_password
+    assert unseal(runtime.secret_key, sealed) == "nové"
 
 
 def _progress(world: World, mailbox_id: int) -> tuple[int | None, int]:

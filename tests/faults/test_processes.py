@@ -57,7 +57,7 @@ def deliver(service: Service, text: str = "Dotaz") -> None:
         door.sendmail(EKONOM, [BUSINESS], mail(EKONOM, text))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_worker_told_to_stop_finishes_the_mail_in_its_hands(
     database: Database,
     sqlite_url: str,

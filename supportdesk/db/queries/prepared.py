@@ -9,14 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-Statement = sa.Select[*tuple[Any, ...]]
-"""A question, whatever columns it gives."""
-
 MOST_VIEWERS = 512
 """How many viewers' own forms of a statement are kept."""
 
-
 AnySelect = sa.Select[*tuple[Any, ...]]
+"""A question, whatever columns it gives."""
+
 AnyUnion = sa.CompoundSelect[*tuple[Any, ...]]
 
 

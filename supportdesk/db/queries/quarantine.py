@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supportdesk.db.models import Mailbox, Receipt, ReceiptState
-from supportdesk.db.queries.prepared import Statement
+from supportdesk.db.queries.prepared import AnySelect
 from supportdesk.messages import Channel
 
 MOST = 200
@@ -52,7 +52,7 @@ def count_quarantined() -> sa.ScalarSelect[int]:
     return sa.select(sa.func.count()).select_from(some).scalar_subquery()
 
 
-def _quarantined() -> Statement:
+def _quarantined() -> AnySelect:
     return (
         sa.select(
             Receipt.id,
