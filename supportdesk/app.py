@@ -78,7 +78,7 @@ def serve_web(settings: Settings) -> None:
 
 
 def run_worker(settings: Settings, *, intake_only: bool = False) -> None:
-    """Do background work, poll mailboxes and hold the mail door open until told to stop by a signal."""
+    """Do background work, poll mailboxes and hold the mail door open until a signal says stop."""
     stop = _stop_signal()
     with ExitStack() as parts:
         runtime = open_runtime(settings)
