@@ -1,7 +1,8 @@
 """What surrounds every page: the menu with its numbers, the bar, and who is logged in."""
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from flask import Flask, render_template, url_for
@@ -10,11 +11,12 @@ from markupsafe import Markup
 
 from supportdesk.channels.phone.numbers import spaced_number
 from supportdesk.db.queries.menu import HAND_OVERS, QUARANTINE, count_menu
+from supportdesk.db.queries.prepared import MOST_VIEWERS
 from supportdesk.db.queries.ticket_list import MOST_COUNTED, View, views_of
 from supportdesk.db.queries.viewers import Viewer
 from supportdesk.web import times, words
 from supportdesk.web.context import logged_in, now, reading, runtime
-from supportdesk.web.language import language
+from supportdesk.web.language import language, texts_in
 from supportdesk.web.markup import linked
 from supportdesk.web.refusals import told_later
 from supportdesk.web.words import word
@@ -38,54 +40,45 @@ def render_page(template: str, *, menu: str = "", **values: object) -> str:
     """Render a page inside the shell; `menu` names the entry that the reader is at."""
     found = logged_in()
     entries = menu_for(found.viewer) if found else ()
+    values["_"] = texts_in(language())
     return render_template(template, menu=entries, menu_at=menu, **values)
 
 
-def menu_for(viewer: Viewer) -> tuple[MenuEntry, ...]:
-    """Build the viewer's menu, the numbers by one statement."""
+def menu_for(viewer: Viewer) -> Sequence[MenuEntry]:
+    """Give the viewer's menu, the numbers by one statement."""
+    entries = _entries(viewer, language(), runtime().settings.mail_sandbox)
+    counts = count_menu(reading(), viewer) if viewer.sees_content else {}
+    return [
+        replace(entry, count=capped(count)) if (count := counts.get(entry.name)) else entry
+        for entry in entries
+    ]
+
+
+@lru_cache(maxsize=MOST_VIEWERS)
+def _entries(viewer: Viewer, _language: str, has_sandbox: bool) -> Sequence[MenuEntry]:
+    """Build the menu without its numbers, once for every viewer and language."""
     entries: list[MenuEntry] = []
     if viewer.sees_content:
-        views = views_of(viewer)
-        counts = count_menu(reading(), viewer)
-        entries = [_entry_of_view(view, counts.get(view, 0)) for view in views]
-        if viewer.works_on_tickets:
-            entries += [
-                MenuEntry(
-                    HAND_OVERS,
-                    _("Hand-overs"),
-                    "sunrise",
-                    url_for("hand_overs.show_list"),
-                    capped(counts[HAND_OVERS]),
-                    1,
-                )
-            ]
-        if viewer.sees_all_tickets:
-            entries += [
-                MenuEntry(
-                    QUARANTINE,
-                    _("Quarantine"),
-                    "exclamation-octagon",
-                    url_for("quarantine.show_list"),
-                    capped(counts[QUARANTINE]),
-                    1,
-                )
-            ]
-    if viewer.is_administrator:
         entries += [
-            MenuEntry("agents", _("Agents"), "person-badge", url_for("agents.show_list"), "", 2),
-            MenuEntry(
-                "mailboxes",
-                _("Mailboxes"),
-                "envelope-at",
-                url_for("mailboxes.show_list"),
-                "",
-                2,
-            ),
+            _entry(view, word(words.VIEWS, view), words.VIEW_ICONS[view], 0, view=view)
+            for view in views_of(viewer)
         ]
-    if viewer.sees_content and runtime().settings.mail_sandbox:
-        url = url_for("sandbox.show_list")
-        entries.append(MenuEntry("sandbox", _("Mail sandbox"), "send", url, "", 2))
-    return tuple(entries)
+        if viewer.works_on_tickets:
+            entries.append(_entry(HAND_OVERS, _("Hand-overs"), "sunrise", 1))
+        if viewer.sees_all_tickets:
+            entries.append(_entry(QUARANTINE, _("Quarantine"), "exclamation-octagon", 1))
+    if viewer.is_administrator:
+        entries.append(_entry("agents", _("Agents"), "person-badge", 2))
+        entries.append(_entry("mailboxes", _("Mailboxes"), "envelope-at", 2))
+    if viewer.sees_content and has_sandbox:
+        entries.append(_entry("sandbox", _("Mail sandbox"), "send", 2))
+    return entries
+
+
+def _entry(name: str, label: str, icon: str, group: int, view: View | None = None) -> MenuEntry:
+    """Give an entry; what is no view is the list of the blueprint of its name."""
+    url = url_for("inbox.show_view", view=view) if view else url_for(f"{name}.show_list")
+    return MenuEntry(name, label, icon, url, "", group)
 
 
 def capped(count: int) -> str:
@@ -155,14 +148,3 @@ def size(count: int) -> str:
         return f"{count // 1024} kB"
     mebibytes = f"{count / 1024 / 1024:.1f} MB"
     return mebibytes.replace(".", ",") if language() == "cs" else mebibytes
-
-
-def _entry_of_view(view: View, count: int) -> MenuEntry:
-    return MenuEntry(
-        view,
-        word(words.VIEWS, view),
-        words.VIEW_ICONS[view],
-        url_for("inbox.show_view", view=view),
-        capped(count),
-        0,
-    )
