@@ -53,12 +53,13 @@ def describe_database(engine: sa.Engine) -> str:
 
 def _speed() -> str:
     """Time one small piece of work again and again: neighbours slow a shared machine down."""
-    times = sorted(_time_of_work() for _ in range(200))
+    times = sorted(time_of_work() for _ in range(200))
     best, median = times[0] * 1000, statistics.median(times) * 1000
     return f"a fixed piece of Python takes {best:.1f} ms at best, {median:.1f} ms at the median"
 
 
-def _time_of_work() -> float:
+def time_of_work() -> float:
+    """Do a fixed piece of work in Python and give the seconds that it took."""
     began = time.perf_counter()
     found = {str(number): [number] * 3 for number in range(12_000)}
     "".join(found)
