@@ -1,5 +1,6 @@
 """Settings: where they come from, and what is said about one that cannot be used."""
 
+import json
 from dataclasses import fields
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def test_bad_value_in_the_environment_is_named_with_what_is_allowed(
 def test_bad_value_in_the_file_is_named_with_the_file_and_what_is_allowed(
     tmp_path: Path, name: str, value: str, allowed: str
 ) -> None:
-    path = write(tmp_path, f'{name} = "{value}"')
+    path = write(tmp_path, f"{name} = {json.dumps(value)}")
     with pytest.raises(SettingsError) as raised:
         load_settings({"SUPPORTDESK_SETTINGS": str(path)})
     text = str(raised.value)
