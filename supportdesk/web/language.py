@@ -5,7 +5,6 @@ They are compiled in memory at start, so nothing compiled has to be shipped or k
 """
 
 import io
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -85,23 +84,15 @@ def translated(text: str) -> str:
     return catalogue(language()).gettext(text)
 
 
-@cache
-def texts_in(language: str) -> Callable[..., Markup]:
-    """Give what templates call `_`: a text in one language, its values filled in and escaped."""
-    known: dict[str, Markup] = {}
-
-    def text(text: str, /, **values: object) -> Markup:
-        found = known.get(text)
-        if found is None:
-            found = known[text] = _markup(catalogue(language).gettext(text))
-        return found % values if values else found
-
-    return text
-
-
 def _text(text: str, /, **values: object) -> Markup:
-    """Give a text in the reader's language; pages have the one of `texts_in` in its place."""
-    return texts_in(language())(text, **values)
+    """Give a text for a template with its values filled in and escaped."""
+    found = _marked(language(), text)
+    return found % values if values else found
+
+
+@cache
+def _marked(language: str, text: str) -> Markup:
+    return _markup(catalogue(language).gettext(text))
 
 
 def _text_for_count(one: str, many: str, num: int, **values: object) -> Markup:

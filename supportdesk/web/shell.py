@@ -16,7 +16,7 @@ from supportdesk.db.queries.ticket_list import MOST_COUNTED, View, views_of
 from supportdesk.db.queries.viewers import Viewer
 from supportdesk.web import times, words
 from supportdesk.web.context import logged_in, now, reading, runtime
-from supportdesk.web.language import language, texts_in
+from supportdesk.web.language import language
 from supportdesk.web.markup import linked
 from supportdesk.web.refusals import told_later
 from supportdesk.web.words import word
@@ -40,7 +40,6 @@ def render_page(template: str, *, menu: str = "", **values: object) -> str:
     """Render a page inside the shell; `menu` names the entry that the reader is at."""
     found = logged_in()
     entries = menu_for(found.viewer) if found else ()
-    values["_"] = texts_in(language())
     return render_template(template, menu=entries, menu_at=menu, **values)
 
 

@@ -22,11 +22,13 @@ log = logging.getLogger(__name__)
 logging.getLogger("mail.log").setLevel(logging.WARNING)
 
 TAKEN = "250 2.0.0 Accepted"
+TRY_AGAIN = "451 4.3.0 Cannot be stored now, please try again later"
+
 REMEMBER_SECONDS = 5.0
 """How long an address stays ours without being asked for; delivering asks again in any case."""
 
 MOST_REMEMBERED = 1000
-TRY_AGAIN = "451 4.3.0 Cannot be stored now, please try again later"
+"""How many addresses are remembered; with a plus part there is no end of them."""
 
 
 @dataclass(frozen=True, slots=True)
