@@ -153,6 +153,13 @@ def test_only_the_mailboxes_we_have_are_accepted(lmtp: Door, desk: Desk) -> None
     assert desk.asked == ["nobody@example.cz", US]
 
 
+def test_a_yes_is_remembered_for_a_while_and_a_no_never(lmtp: Door, desk: Desk) -> None:
+    for _ in range(2):
+        send(lmtp, MAIL, "nobody@example.cz", US)
+    assert desk.asked == ["nobody@example.cz", US, "nobody@example.cz"]
+    assert len(desk.mails) == 2
+
+
 def test_the_mail_is_stored_before_the_sender_is_told(smtp: Door, desk: Desk) -> None:
     desk.may_go_on.clear()
     with wired(smtp) as wire:
