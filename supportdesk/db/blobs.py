@@ -2,10 +2,14 @@
 
 import hashlib
 import os
+import re
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 from supportdesk.errors import NotFound
+
+_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 class BlobStore:
@@ -53,6 +57,13 @@ class BlobStore:
                 "The stored file {key}… is damaged; restore it from a backup.", key=key[:12]
             )
         return content
+
+    def keys(self) -> Iterator[str]:
+        """Give the keys of all blobs, in order; one that is written meanwhile may be missing."""
+        for folder in sorted(self.folder.glob("[0-9a-f][0-9a-f]")):
+            for path in sorted(folder.iterdir()):
+                if _KEY.fullmatch(path.name):  # what is being written aside is no blob yet
+                    yield path.name
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / key

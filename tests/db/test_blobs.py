@@ -62,3 +62,12 @@ def test_a_damaged_or_missing_blob_is_told_and_not_handed_out(
     path.unlink()
     with pytest.raises(NotFound, match="missing; restore it from a backup"):
         store.get(key)
+
+
+def test_the_keys_are_those_of_whole_blobs_in_order(tmp_path: Path) -> None:
+    store = BlobStore(tmp_path / "blobs")
+    assert list(store.keys()) == []
+    kept = [store.put(str(number).encode()) for number in range(50)]
+    aside = tmp_path / "blobs" / kept[0][:2] / f".{kept[0]}.1a2b3c4d"
+    aside.write_bytes(b"half")
+    assert list(store.keys()) == sorted(kept)
