@@ -1,9 +1,11 @@
 """Hand a queued mail to the relay: at least once, always with the same Message-ID.
 
-The attempt is written down before the relay is asked, so that a crash in between shows as "may have
-been delivered"; the answer is written down straight after it.
+The attempt is written down before the last dot, so that a crash shows as "may have been delivered";
+the answer is written down straight after it. Only one mail of a process at a time is in between:
+whoever kills the process doubles one mail at most, however many threads send.
 """
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +17,7 @@ from supportdesk.actions.history import record_event
 from supportdesk.actions.keys import THREADS, instance_id, key_for
 from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email.compose import compose
-from supportdesk.channels.email.smtp import Refusal, Relay, Sent, send
+from supportdesk.channels.email.smtp import Refusal, Relay, Sent, ready_to_send
 from supportdesk.channels.email.tokens import reply_address
 from supportdesk.db.models import (
     Author,
@@ -32,6 +34,9 @@ from supportdesk.tickets import EventKind, State
 
 _FIRST_DELAY_SECONDS = 30
 _LONGEST_DELAY_SECONDS = 4 * 3600
+
+_uncertain = threading.Lock()
+"""Held while the relay may have a mail that is not yet written down as sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +55,10 @@ def send_mail(runtime: Runtime, claim: Claim) -> None:
         LeaseLost: another worker took the mail over; it is the one that goes on.
     """
     outbox_id = claim.payload["outbox_id"]
-    if not _begin(runtime, claim, outbox_id):
+    if _is_settled(runtime, claim, outbox_id):
         return
     try:
-        prepared = _prepare(runtime, claim, outbox_id)
-        raw = compose(prepared.message, instance_id=instance_id(runtime.secret_key))
-        sent = send(_relay(runtime), prepared.envelope_from, prepared.recipients, raw)
+        _send(runtime, claim, _prepare(runtime, claim, outbox_id))
     except ChannelError as error:
         if error.permanent or claim.is_last_attempt:
             _give_up(runtime, claim, outbox_id, write_down(error))
@@ -63,22 +66,36 @@ def send_mail(runtime: Runtime, claim: Claim) -> None:
             _try_later(runtime, claim, outbox_id, error)
     except (InvalidInput, NotFound) as error:
         _give_up(runtime, claim, outbox_id, write_down(error))
-    else:
-        _sent(runtime, claim, outbox_id, sent)
 
 
-def _begin(runtime: Runtime, claim: Claim, outbox_id: int) -> bool:
-    """Write the attempt down; False when the mail is not to be sent any more."""
+def _is_settled(runtime: Runtime, claim: Claim, outbox_id: int) -> bool:
+    """Tell whether the mail is not to be sent any more; the work is finished then."""
+    with runtime.database.read() as session:
+        mail = session.get(OutboxMail, outbox_id)
+        is_settled = mail is None or mail.state in {OutboxState.SENT, OutboxState.FAILED}
+    if is_settled:
+        with runtime.database.write() as session:
+            finish(session, [claim], now=runtime.clock())
+    return is_settled
+
+
+def _send(runtime: Runtime, claim: Claim, mail: _Prepared) -> None:
+    raw = compose(mail.message, instance_id=instance_id(runtime.secret_key))
+    ready = ready_to_send(_relay(runtime), mail.envelope_from, mail.recipients, raw)
+    with ready as hand_over, _uncertain:
+        _begin(runtime, claim, mail.outbox_id)
+        sent = hand_over()
+        _sent(runtime, claim, mail.outbox_id, sent)
+
+
+def _begin(runtime: Runtime, claim: Claim, outbox_id: int) -> None:
+    """Write the attempt down."""
     with runtime.database.write() as session:
         ensure_ours(session, claim)  # a mail cannot be taken back
-        mail = session.get(OutboxMail, outbox_id)
-        if mail is None or mail.state in {OutboxState.SENT, OutboxState.FAILED}:
-            finish(session, [claim], now=runtime.clock())
-            return False
+        mail = session.get_one(OutboxMail, outbox_id)
         mail.state = OutboxState.SENDING
         mail.send_started_at = runtime.clock()
         mail.attempts += 1
-    return True
 
 
 def _prepare(runtime: Runtime, claim: Claim, outbox_id: int) -> _Prepared:

@@ -1,6 +1,9 @@
 """Sending through a real relay: what arrives, what is tried again, and what people are told."""
 
-from datetime import timedelta
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,7 @@ from supportdesk.tickets import Desk, EventKind, State
 from tests.actions.outgoing_mail import EKONOM, LEASE, PostOffice, open_post_office
 from tests.servers.smtp import ReceivedMail, SmtpReceiver
 from tests.staff import events_of
+from tests.waiting import until
 from tests.world import mail, make_world
 
 AUDITOR, ARCHIVE = "auditor@kraj.example", "archiv@kraj.example"
@@ -273,7 +277,7 @@ def test_a_connection_that_breaks_after_the_last_dot_means_the_same_mail_again(
     assert (office.mail().state, office.mail().attempts) == (OutboxState.SENT, 2)
 
 
-def test_the_attempt_stands_before_the_relay_is_asked(office: PostOffice) -> None:
+def test_the_attempt_stands_before_the_relay_has_the_mail(office: PostOffice) -> None:
     seen: list[OutboxMail] = []
 
     class Watched(list[ReceivedMail]):
@@ -289,6 +293,40 @@ def test_the_attempt_stands_before_the_relay_is_asked(office: PostOffice) -> Non
     (at_that_moment,) = seen
     assert at_that_moment.state is OutboxState.SENDING
     assert at_that_moment.send_started_at == office.world.clock.now
+
+
+def test_only_one_mail_of_a_process_is_neither_with_us_nor_written_down_as_sent(
+    office: PostOffice,
+) -> None:
+    office.reply()
+    office.reply("A ještě druhá odpověď.")
+    clock = office.world.clock
+    taken, second_taken, may_write = threading.Event(), threading.Event(), threading.Event()
+
+    class Watched(list[ReceivedMail]):
+        """Tells when the relay takes the first mail and when the second."""
+
+        def append(self, received: ReceivedMail) -> None:
+            super().append(received)
+            (second_taken if taken.is_set() else taken).set()
+
+    def held_clock() -> datetime:
+        if taken.is_set():  # the relay has the first mail: what became of it is written down now
+            may_write.wait(30)
+        return clock()
+
+    office.relay.mails = Watched()
+    runtime = replace(office.world.runtime, clock=held_clock)
+    claims = [claim_mail(office) for _ in range(2)]
+    with ThreadPoolExecutor(2) as senders:
+        done = [senders.submit(send_mail, runtime, claim) for claim in claims]
+        assert taken.wait(30)
+        until(lambda: office.relay.commands.count("DATA") == 2, "both have all but the last dot")
+        assert not second_taken.wait(0.3)
+        may_write.set()
+        for one in done:
+            one.result()
+    assert len(office.sent()) == 2
 
 
 def test_a_sender_that_crashed_is_followed_by_another_when_its_lease_ends(

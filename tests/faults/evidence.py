@@ -29,7 +29,7 @@ from tests.servers.smtp import ReceivedMail
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Mails are named by their Message-IDs; `senders_killed` counts threads that send."""
+    """Mails are named by their Message-IDs; `senders_killed` counts processes that send."""
 
     accepted: frozenset[str]  # told 250
     tickets: Sequence[str]  # of each ticket, the customer's mail that opened it

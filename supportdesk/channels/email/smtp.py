@@ -5,7 +5,7 @@ import re
 import smtplib
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -54,6 +54,15 @@ class Sent:
 
 
 def send(
+    relay: Relay, envelope_from: str, recipients: Sequence[str], raw: bytes, **timeouts: float
+) -> Sent:
+    """Hand one mail to the relay, with the timeouts and the errors of `ready_to_send`."""
+    with ready_to_send(relay, envelope_from, recipients, raw, **timeouts) as say_the_last_dot:
+        return say_the_last_dot()
+
+
+@contextmanager
+def ready_to_send(
     relay: Relay,
     envelope_from: str,
     recipients: Sequence[str],
@@ -61,11 +70,12 @@ def send(
     *,
     timeout_seconds: float = 30,
     final_timeout_seconds: float = 120,
-) -> Sent:
-    """Hand one mail to the relay. `envelope_from` "" is the null return path.
+) -> Iterator[Callable[[], Sent]]:
+    """Tell the relay everything but the last dot; what is given says that and hears the answer.
 
-    Each network operation has its own timeout; the last answer, after which the relay is
-    responsible, has `final_timeout_seconds`.
+    Until then the relay drops the mail when the connection ends. `envelope_from` "" is the null
+    return path. Each network operation has its own timeout; the last answer, after which the relay
+    is responsible, has `final_timeout_seconds`.
 
     Raises:
         InvalidInput: an address cannot be written into the dialogue; nothing was sent.
@@ -83,8 +93,14 @@ def send(
         command = " ".join([f"FROM:<{sender}>", *options])
         _expect_for_sender(connection.docmd("MAIL", command), relay, sender)
         refused = _name_recipients(connection, relay, addressees)
-        answer = _hand_over(connection, relay, raw, final_timeout_seconds)
-    return Sent(answer, tuple(refused))
+        _expect(connection.docmd("DATA"), relay, wanted=354)
+        connection.send(_as_data(raw))
+
+        def say_the_last_dot() -> Sent:
+            answer = _hand_over(connection, relay, final_timeout_seconds)
+            return Sent(answer, tuple(refused))
+
+        yield say_the_last_dot
 
 
 def _envelope_address(address: str) -> str:
@@ -232,11 +248,8 @@ def _name_recipients(
     return refused
 
 
-def _hand_over(
-    connection: smtplib.SMTP, relay: Relay, raw: bytes, final_timeout_seconds: float
-) -> str:
-    _expect(connection.docmd("DATA"), relay, wanted=354)
-    connection.send(_as_data(raw))
+def _hand_over(connection: smtplib.SMTP, relay: Relay, final_timeout_seconds: float) -> str:
+    connection.send(b".\r\n")
     # From here on the relay may have the mail although we do not learn it (RFC 1047).
     try:
         if connection.sock is not None:
@@ -260,11 +273,14 @@ def _uncertain(relay: Relay, reason: str) -> Uncertain:
 
 
 def _as_data(raw: bytes) -> bytes:
-    """Double leading dots and let no line end but CRLF through, so that nothing can be smuggled."""
+    """Double leading dots and let no line end but CRLF through, so that nothing can be smuggled.
+
+    The dot that ends the mail is not part of it.
+    """
     text = _LINE_END.sub(b"\r\n", raw)
     if not text.endswith(b"\r\n"):
         text += b"\r\n"
-    return re.sub(rb"(?m)^\.", b"..", text) + b".\r\n"
+    return re.sub(rb"(?m)^\.", b"..", text)
 
 
 def _expect_for_sender(reply: tuple[int, bytes], relay: Relay, sender: str) -> None:
