@@ -5,6 +5,7 @@ directory when it exists. A key `port` in the file is `SUPPORTDESK_PORT` in the 
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -82,6 +83,13 @@ def _public_url(raw: str) -> str:
     return url
 
 
+def _addresses(raw: str) -> tuple[str, ...]:
+    addresses = tuple(raw.replace(",", " ").split())
+    if not all(re.fullmatch(r"[^@\s]+@[^@\s]+", address) for address in addresses):
+        raise ValueError("must be mail addresses, with commas between them")
+    return addresses
+
+
 def _setting(default: Any, read: Callable[[str], Any]) -> Any:
     return field(default=default, metadata={"read": read})
 
@@ -128,6 +136,10 @@ class Settings:
     close_after_days: int = _setting(14, _whole(1, 365))
     work_attempts: int = _setting(8, _whole(1, 100))
     send_attempts: int = _setting(40, _whole(1, 1000))
+
+    alarm_addresses: tuple[str, ...] = _setting((), _addresses)  # (): alarms go out by no mail
+    alarm_work_minutes: int = _setting(10, _whole(1, 24 * 60))
+    alarm_outbox_minutes: int = _setting(30, _whole(1, 7 * 24 * 60))
 
     @property
     def web_address(self) -> str:

@@ -47,6 +47,9 @@ BAD_VALUES = [
     ("close_after_days", "366", "from 1 to 365"),
     ("work_attempts", "101", "from 1 to 100"),
     ("send_attempts", "0", "from 1 to 1000"),
+    ("alarm_addresses", "ops@example.org, nobody", "mail addresses, with commas between them"),
+    ("alarm_work_minutes", "0", "from 1 to 1440"),
+    ("alarm_outbox_minutes", "10081", "from 1 to 10080"),
 ]
 
 GOOD_VALUES = [
@@ -58,6 +61,8 @@ GOOD_VALUES = [
     ("public_url", "https://desk.example.org/", "https://desk.example.org"),
     ("database_url", "", ""),
     ("smtp_password", "", ""),
+    ("alarm_addresses", "", ()),
+    ("alarm_addresses", "a@example.org, b@example.org", ("a@example.org", "b@example.org")),
 ]
 
 

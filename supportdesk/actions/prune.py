@@ -5,7 +5,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from supportdesk.actions.runtime import Runtime
-from supportdesk.db.models import LoginSession, Throttle, Work, WorkState
+from supportdesk.db.models import Heartbeat, LoginSession, Throttle, Work, WorkState
 
 _KEPT = timedelta(days=7)
 
@@ -27,3 +27,4 @@ def prune(runtime: Runtime) -> None:
             )
         )
         session.execute(sa.delete(Throttle).where(Throttle.window_at < before))
+        session.execute(sa.delete(Heartbeat).where(Heartbeat.seen_at < before))

@@ -81,7 +81,7 @@ def _is_settled(runtime: Runtime, claim: Claim, outbox_id: int) -> bool:
 
 def _send(runtime: Runtime, claim: Claim, mail: _Prepared) -> None:
     raw = compose(mail.message, instance_id=instance_id(runtime.secret_key))
-    ready = ready_to_send(_relay(runtime), mail.envelope_from, mail.recipients, raw)
+    ready = ready_to_send(relay_of(runtime), mail.envelope_from, mail.recipients, raw)
     with ready as hand_over, _uncertain:
         _begin(runtime, claim, mail.outbox_id)
         sent = hand_over()
@@ -144,7 +144,8 @@ def _attachments(session: Session, runtime: Runtime, message_id: int) -> tuple[A
     )
 
 
-def _relay(runtime: Runtime) -> Relay:
+def relay_of(runtime: Runtime) -> Relay:
+    """Give the relay that the settings name."""
     settings = runtime.settings
     return Relay(
         host=settings.smtp_host,

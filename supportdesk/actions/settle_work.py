@@ -49,8 +49,10 @@ def show_given_up(
             quarantine(session, payload["receipt_id"], problem)
         case Kind.SEND:
             mail_failed(session, payload["outbox_id"], problem, now=now)
-        case Kind.POLL | Kind.HAND_BACK | Kind.FOLLOW | Kind.CLOSE | Kind.PRUNE:
+        case Kind.POLL | Kind.HAND_BACK | Kind.FOLLOW | Kind.CLOSE | Kind.PRUNE | Kind.WATCH:
             pass  # comes again by itself in a later slot
+        case Kind.ALARM:
+            pass  # pages tell of the alarm, and of this work
 
 
 def delay_seconds(attempts: int) -> int:

@@ -35,6 +35,8 @@ class Kind(StrEnum):
     FOLLOW = "follow"  # move open tickets to the consultants assigned today
     CLOSE = "close"  # close what has been resolved long enough
     PRUNE = "prune"  # delete finished work and ended sessions
+    WATCH = "watch"  # look for what is wrong with the service itself
+    ALARM = "alarm"  # tell people by mail what is wrong
 
 
 class LeaseLost(SupportdeskError):

@@ -13,6 +13,8 @@ from supportdesk.actions.prune import prune
 from supportdesk.actions.runtime import Runtime
 from supportdesk.actions.send_mail import send_mail
 from supportdesk.actions.settle_work import work_done, work_failed
+from supportdesk.actions.tell_alarms import tell_alarms
+from supportdesk.actions.watch import watch
 from supportdesk.db.work import Claim, Kind, LeaseLost
 from supportdesk.errors import SupportdeskError, write_down
 
@@ -68,6 +70,12 @@ def _do(runtime: Runtime, claim: Claim) -> None:
             work_done(runtime, claim)
         case Kind.PRUNE:
             prune(runtime)
+            work_done(runtime, claim)
+        case Kind.WATCH:
+            watch(runtime)
+            work_done(runtime, claim)
+        case Kind.ALARM:
+            tell_alarms(runtime, claim)
             work_done(runtime, claim)
         case Kind.ROUTE:
             raise AssertionError("Routing is done in batches.")

@@ -30,6 +30,7 @@ def jobs(runtime: Runtime) -> tuple[Job, ...]:
     return (
         Job("poll mailboxes", poll_seconds, lambda one: poll_all(one, poll_seconds)),
         Job("hand back the night's work", 60, hand_back_if_due),
+        Job("watch over the service", 60, lambda one: every(one, Kind.WATCH, 60)),
         Job("follow new assignments", 900, lambda one: every(one, Kind.FOLLOW, 900)),
         Job("close what is resolved", 3600, lambda one: every(one, Kind.CLOSE, 3600)),
         Job("delete what is over", 6 * 3600, lambda one: every(one, Kind.PRUNE, 6 * 3600)),

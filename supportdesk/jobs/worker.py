@@ -1,6 +1,8 @@
 """The worker: lanes of threads that claim work and do it, and the scheduler that asks for more."""
 
 import logging
+import os
+import socket
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from supportdesk.actions.claim_work import claim_work
 from supportdesk.actions.intake.route_mail import Parser
+from supportdesk.actions.note_alive import note_alive, note_end
 from supportdesk.actions.runtime import Runtime
 from supportdesk.db.work import Kind
 from supportdesk.jobs.handlers import handle
@@ -26,6 +29,8 @@ COURTESY_SECONDS = 0.05
 
 PATIENCE_SECONDS = 1.0
 """How long sending lets routing go first; in a flood of mail it goes on, only slowly."""
+
+HEARTBEAT_SECONDS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +48,10 @@ class Lane:
 
 LANES = (
     Lane((Kind.ROUTE,), threads=2, batch=40, lease_seconds=120),
-    Lane((Kind.SEND,), threads=2, batch=1, lease_seconds=600),
+    Lane((Kind.SEND, Kind.ALARM), threads=2, batch=1, lease_seconds=600),
     Lane((Kind.POLL,), threads=2, batch=1, lease_seconds=900),
     Lane(
-        (Kind.HAND_BACK, Kind.FOLLOW, Kind.CLOSE, Kind.PRUNE),
+        (Kind.HAND_BACK, Kind.FOLLOW, Kind.CLOSE, Kind.PRUNE, Kind.WATCH),
         threads=1,
         batch=1,
         lease_seconds=300,
@@ -79,6 +84,13 @@ class Worker:
         self._door_is_busy = threading.Event()
         self._nothing_to_route = threading.Event()
         self._threads: list[threading.Thread] = []
+        host = socket.gethostname()
+        self._name = f"worker {host}:{os.getpid()}"
+        self._beat = Job(
+            "tell that this worker lives",
+            HEARTBEAT_SECONDS,
+            lambda one: note_alive(one, name=self._name, host=host),
+        )
         self._scheduler = BackgroundScheduler(
             jobstores={"default": MemoryJobStore()},
             timezone=UTC,
@@ -93,7 +105,7 @@ class Worker:
             thread = threading.Thread(target=self._run, args=(hand,), name=name)
             thread.start()
             self._threads.append(thread)
-        for job in jobs(self._runtime):
+        for job in (self._beat, *jobs(self._runtime)):
             self._tick(job)  # what came due while nobody was there
             self._scheduler.add_job(
                 self._tick, "interval", args=(job,), seconds=job.seconds, name=job.name
@@ -123,6 +135,10 @@ class Worker:
         self.wake()
         for thread in self._threads:
             thread.join()
+        try:
+            note_end(self._runtime, name=self._name)
+        except Exception:
+            log.warning("Could not note that this worker ended; it will be taken for a dead one.")
 
     def _tick(self, job: Job) -> None:
         try:

@@ -19,6 +19,7 @@ from supportdesk.web.health import health
 from supportdesk.web.inbox import inbox
 from supportdesk.web.language import translate
 from supportdesk.web.mailboxes import mailboxes
+from supportdesk.web.operations import operations
 from supportdesk.web.preferences import preferences
 from supportdesk.web.quarantine import quarantine
 from supportdesk.web.sandbox import sandbox
@@ -36,6 +37,7 @@ BLUEPRINTS = (
     hand_overs,
     quarantine,
     files,
+    operations,
     agents,
     mailboxes,
     sandbox,

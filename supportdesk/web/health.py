@@ -1,18 +1,18 @@
 """Whether the service lives, and whether it is ready for work."""
 
-import shutil
 import tempfile
 
 import sqlalchemy as sa
 from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
+from supportdesk.actions.watch import LEAST_FREE_PERCENT, free_percent
 from supportdesk.db.migrate import current_revision, head_revision
-from supportdesk.web.context import runtime
+from supportdesk.db.queries.operations import watched_at
+from supportdesk.web.context import now, reading, runtime
 from supportdesk.web.gate import for_everybody
 
 health = Blueprint("health", __name__)
-LEAST_FREE_PERCENT = 5
 
 
 @health.get("/healthz")
@@ -25,12 +25,15 @@ def live() -> ResponseReturnValue:
 @health.get("/readyz")
 @for_everybody
 def ready() -> ResponseReturnValue:
-    """Tell whether requests can be served; 503 names what is wrong."""
+    """Tell whether requests can be served; 503 names what is wrong.
+
+    How long ago a worker last looked after the service is told as well; the web serves without one.
+    """
     checks = {"database": _database(), "data_dir": _data_dir(), "disk": _disk()}
     problems = {name: problem for name, problem in checks.items() if problem}
     if problems:
         return jsonify(status="not ready", problems=problems), 503
-    return jsonify(status="ready")
+    return jsonify(status="ready", seconds_since_watch=_seconds_since_watch())
 
 
 def _database() -> str:
@@ -44,6 +47,11 @@ def _database() -> str:
     return ""
 
 
+def _seconds_since_watch() -> int | None:
+    last = watched_at(reading())
+    return None if last is None else int((now() - last).total_seconds())
+
+
 def _data_dir() -> str:
     folder = runtime().settings.data_dir
     try:
@@ -55,8 +63,7 @@ def _data_dir() -> str:
 
 def _disk() -> str:
     try:
-        usage = shutil.disk_usage(runtime().settings.data_dir)
+        free = free_percent(runtime().settings.data_dir)
     except OSError as error:
         return f"cannot be measured: {error.strerror}"
-    free = usage.free * 100 / usage.total
     return "" if free > LEAST_FREE_PERCENT else f"has only {free:.1f} % free"

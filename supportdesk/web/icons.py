@@ -8,6 +8,7 @@ from functools import cache
 from importlib.resources import files
 
 USED = (
+    "activity",
     "arrow-counterclockwise",
     "arrow-left",
     "arrow-right",

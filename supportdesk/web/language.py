@@ -1,28 +1,17 @@
-"""Czech and English: which of them a page speaks, and the catalogue behind it.
+"""Czech and English: which of them a page speaks."""
 
-The texts in code and templates are English; the catalogues of the same folder have them in Czech.
-They are compiled in memory at start, so nothing compiled has to be shipped or kept in step.
-"""
-
-import io
 from functools import cache
-from pathlib import Path
 
-from babel.messages.catalog import Catalog
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from babel.support import NullTranslations, Translations
+from babel.support import NullTranslations
 from flask import Flask, g, request
 from flask_babel import Babel, Domain, get_locale
 from markupsafe import Markup
 
+from supportdesk.catalogues import catalogue
 from supportdesk.web.context import logged_in, runtime
 
 LANGUAGES = ("cs", "en")
 COOKIE = "language"
-CATALOGUES = Path(__file__).parent / "translations"
-PAGES = "messages.po"  # what pages say
-REFUSALS = "errors.po"  # what errors say, wherever they are raised
 
 
 class _InMemory(Domain):  # type: ignore[misc]
@@ -34,27 +23,6 @@ class _InMemory(Domain):  # type: ignore[misc]
 
 class _Translator(Babel):  # type: ignore[misc]
     domain_instance = _InMemory()
-
-
-@cache
-def catalogue(language: str) -> NullTranslations:
-    """Compile the texts of one language; English needs none."""
-    if language == "en":
-        return Translations()
-    texts = read_catalogue(language, PAGES)
-    for refusal in read_catalogue(language, REFUSALS):
-        if refusal.id:
-            texts.add(refusal.id, refusal.string)
-    compiled = io.BytesIO()
-    write_mo(compiled, texts)
-    compiled.seek(0)
-    return Translations(compiled)
-
-
-def read_catalogue(language: str, name: str) -> Catalog:
-    """Read the texts of one file of a language."""
-    with (CATALOGUES / language / "LC_MESSAGES" / name).open("rb") as file:
-        return read_po(file, locale=language)
 
 
 def translate(app: Flask, default: str) -> None:

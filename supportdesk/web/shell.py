@@ -9,19 +9,23 @@ from flask import Flask, render_template, url_for
 from flask_babel import gettext as _
 from markupsafe import Markup
 
+from supportdesk.actions.watch import standstill
 from supportdesk.channels.phone.numbers import spaced_number
 from supportdesk.db.queries.menu import HAND_OVERS, QUARANTINE, count_menu
+from supportdesk.db.queries.operations import find_health
 from supportdesk.db.queries.prepared import MOST_VIEWERS
 from supportdesk.db.queries.ticket_list import MOST_COUNTED, View, views_of
 from supportdesk.db.queries.viewers import Viewer
+from supportdesk.errors import SupportdeskError, read_back
 from supportdesk.web import times, words
 from supportdesk.web.context import logged_in, now, reading, runtime
 from supportdesk.web.language import language
 from supportdesk.web.markup import linked
-from supportdesk.web.refusals import told_later
+from supportdesk.web.refusals import told, told_later
 from supportdesk.web.words import word
 
 HUES = 8
+OPERATIONS = "operations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +43,26 @@ class MenuEntry:
 def render_page(template: str, *, menu: str = "", **values: object) -> str:
     """Render a page inside the shell; `menu` names the entry that the reader is at."""
     found = logged_in()
-    entries = menu_for(found.viewer) if found else ()
-    return render_template(template, menu=entries, menu_at=menu, **values)
+    alarms = alarms_for(found.viewer) if found else ()
+    entries = menu_for(found.viewer, alarms) if found else ()
+    return render_template(template, menu=entries, menu_at=menu, alarms=alarms, **values)
 
 
-def menu_for(viewer: Viewer) -> Sequence[MenuEntry]:
+def alarms_for(viewer: Viewer) -> Sequence[SupportdeskError]:
+    """Give what is wrong with the service now, to those who look after it."""
+    if not viewer.looks_after_service:
+        return ()
+    health = find_health(reading())
+    still = standstill(health.watched_at, now=now())
+    return [*([still] if still else []), *map(read_back, health.problems)]
+
+
+def menu_for(viewer: Viewer, alarms: Sequence[SupportdeskError]) -> Sequence[MenuEntry]:
     """Give the viewer's menu, the numbers by one statement."""
     entries = _entries(viewer, language(), runtime().settings.mail_sandbox)
-    counts = count_menu(reading(), viewer) if viewer.sees_content else {}
+    counts = {OPERATIONS: len(alarms)}
+    if viewer.sees_content:
+        counts |= count_menu(reading(), viewer)
     return [
         replace(entry, count=capped(count)) if (count := counts.get(entry.name)) else entry
         for entry in entries
@@ -66,6 +82,8 @@ def _entries(viewer: Viewer, _language: str, has_sandbox: bool) -> Sequence[Menu
             entries.append(_entry(HAND_OVERS, _("Hand-overs"), "sunrise", 1))
         if viewer.sees_all_tickets:
             entries.append(_entry(QUARANTINE, _("Quarantine"), "exclamation-octagon", 1))
+    if viewer.looks_after_service:
+        entries.append(_entry(OPERATIONS, _("Operations"), "activity", 2))
     if viewer.is_administrator:
         entries.append(_entry("agents", _("Agents"), "person-badge", 2))
         entries.append(_entry("mailboxes", _("Mailboxes"), "envelope-at", 2))
@@ -112,6 +130,7 @@ def furnish(app: Flask, *, icons_url: str, bootstrap_url: str) -> None:
         role_word=words.role_word,
         activity_word=words.activity_word,
         words=words,
+        told=told,
         told_later=told_later,
         size=size,
         language=language,

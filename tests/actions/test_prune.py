@@ -5,7 +5,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from supportdesk.actions.prune import prune
-from supportdesk.db.models import LoginSession, Throttle, Work, WorkState
+from supportdesk.db.models import Heartbeat, LoginSession, Throttle, Work, WorkState
 from tests.factories import NOON
 from tests.world import World
 
@@ -80,3 +80,13 @@ def test_old_counts_go(world: World) -> None:
     prune(world.runtime)
     with world.runtime.database.read() as session:
         assert session.scalars(sa.select(Throttle.bucket)).all() == ["new"]
+
+
+def test_heartbeats_of_those_long_gone_go(world: World) -> None:
+    with world.runtime.database.write() as session:
+        for name, at in (("old", NOON - WEEK - SECOND), ("new", NOON - WEEK)):
+            session.add(Heartbeat(name=name, seen_at=at, detail={}))
+    world.clock.now = NOON
+    prune(world.runtime)
+    with world.runtime.database.read() as session:
+        assert session.scalars(sa.select(Heartbeat.name)).all() == ["new"]

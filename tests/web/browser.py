@@ -11,6 +11,7 @@ from playwright.sync_api import Page
 from werkzeug.serving import make_server
 
 from supportdesk.actions.runtime import Runtime
+from supportdesk.actions.watch import watch
 from supportdesk.db.blobs import BlobStore
 from supportdesk.db.database import Database
 from supportdesk.db.engine import open_engine
@@ -33,6 +34,7 @@ def demo_runtime(database_url: str, folder: Path) -> Runtime:
         b"s" * 32,
     )
     load_demo(runtime)
+    watch(runtime)  # a worker does, every minute
     return runtime
 
 

@@ -1,12 +1,14 @@
 """Alive without the database; ready only with everything that work needs."""
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from werkzeug.test import TestResponse
 
+from supportdesk.actions.watch import watch
 from supportdesk.db.database import Database
 from supportdesk.db.engine import open_engine
 from tests.web.conftest import Desk, token_of
@@ -21,7 +23,15 @@ def problems_of(answer: TestResponse) -> dict[str, str]:
 
 def test_ready_when_all_is_well(desk: Desk) -> None:
     answer = desk.app.test_client().get("/readyz")
-    assert (answer.status_code, answer.json) == (200, {"status": "ready"})
+    assert answer.status_code == 200
+    assert answer.json == {"status": "ready", "seconds_since_watch": None}
+
+
+def test_tells_how_long_ago_a_worker_looked_after_the_service(desk: Desk) -> None:
+    watch(desk.world.runtime)
+    desk.world.clock.now += timedelta(seconds=75)
+    answer = desk.app.test_client().get("/readyz")
+    assert answer.json == {"status": "ready", "seconds_since_watch": 75}
 
 
 def test_alive_but_not_ready_without_its_database(quick_desk: Desk) -> None:

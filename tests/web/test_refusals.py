@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from flask import g
 from sqlalchemy.orm import Session
 
+from supportdesk.catalogues import CATALOGUES, REFUSALS, read_catalogue
 from supportdesk.db.models import Agent, Author, LineState, OutboxMail, OutboxState
 from supportdesk.errors import (
     ChannelError,
@@ -26,7 +27,6 @@ from supportdesk.routing.authority_words import PROOFS
 from supportdesk.routing.facts import AgentStatus, TopicKind
 from supportdesk.tickets import Desk as TeamDesk
 from supportdesk.tickets import State
-from supportdesk.web.language import CATALOGUES, REFUSALS, read_catalogue
 from supportdesk.web.refusals import told
 from tests.factories import NOON, make_line, make_message, make_receipt, make_ticket
 from tests.web.conftest import Desk, token_of

@@ -149,6 +149,7 @@ TABLE: tuple[Row, ...] = (
     ("GET", "/quarantine/<receipt>/raw", {},                         (302, 200, 200, 403, 403, 403, 403, 200, 403)),
     ("POST", "/quarantine/<receipt>/replay", {},                     (302, 303, 303, 403, 403, 403, 403, 303, 403)),
     ("POST", "/quarantine/<receipt>/discard", {"reason": "Spam"},    (302, 403, 303, 403, 403, 403, 403, 303, 403)),
+    ("GET", "/operations", {},                                       (302, 403, 403, 403, 403, 403, 403, 200, 200)),
     ("GET", "/settings/agents", {},                                  (302, 403, 403, 403, 403, 403, 403, 403, 200)),
     ("GET", "/settings/agents/new", {},                              (302, 403, 403, 403, 403, 403, 403, 403, 200)),
     ("POST", "/settings/agents/new", {"username": "iva.nova", "name": "Iva Nová", "language": "cs"},

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from babel.messages.pofile import read_po
 
+from supportdesk.catalogues import CATALOGUES
 from supportdesk.db.models import DeadlineKind, LineState, OutboxState, Right, Service
 from supportdesk.db.queries.ticket_list import View
 from supportdesk.messages import Assurance, Automatic, Channel
@@ -13,7 +14,6 @@ from supportdesk.routing.authority import Circumstance
 from supportdesk.routing.facts import AgentStatus, TopicKind
 from supportdesk.tickets import Desk, State
 from supportdesk.web import words
-from supportdesk.web.language import CATALOGUES
 from tests.web.catalogue import texts
 
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")

@@ -9,6 +9,7 @@ from supportdesk.db.models.mail import (
     Receipt,
     ReceiptState,
 )
+from supportdesk.db.models.operations import Alarm, Heartbeat
 from supportdesk.db.models.people import (
     Contact,
     ContactAddress,
@@ -51,6 +52,7 @@ __all__ = [
     "Absence",
     "Agent",
     "AgentRight",
+    "Alarm",
     "Assignment",
     "AuditEntry",
     "Author",
@@ -65,6 +67,7 @@ __all__ = [
     "Event",
     "FrameworkContract",
     "HandOver",
+    "Heartbeat",
     "LineState",
     "LoginSession",
     "Mailbox",

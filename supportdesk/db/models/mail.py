@@ -101,6 +101,15 @@ class OutboxMail(Base):
     """
 
     __tablename__ = "outbox"
+    __table_args__ = (
+        sa.Index(
+            "ix_outbox_unsent",
+            "state",
+            "queued_at",
+            postgresql_where=sa.text("state IN ('queued', 'sending', 'failed')"),
+            sqlite_where=sa.text("state IN ('queued', 'sending', 'failed')"),
+        ),
+    )
 
     id: Mapped[Id]
     message_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"), index=True)

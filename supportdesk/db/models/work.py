@@ -36,6 +36,13 @@ class Work(Base):
             postgresql_where=sa.text("state = 'ready'"),
             sqlite_where=sa.text("state = 'ready'"),
         ),
+        sa.Index(
+            "ix_work_dead",
+            "kind",
+            "id",
+            postgresql_where=sa.text("state = 'dead'"),
+            sqlite_where=sa.text("state = 'dead'"),
+        ),
     )
 
     id: Mapped[Id]

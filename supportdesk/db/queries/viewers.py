@@ -59,6 +59,11 @@ class Viewer:
         """Tell whether she may decide that a quarantined request is not worth reading."""
         return self.is_supervisor or Desk.POOL in self.desks
 
+    @property
+    def looks_after_service(self) -> bool:
+        """Tell whether she is told what is wrong with the service itself, and may mend it."""
+        return self.is_supervisor or self.is_administrator
+
 
 def load_viewer(session: Session, agent_id: int, *, today: date) -> Viewer | None:
     """Give the agent as a viewer, None when there is no such agent or she left."""
