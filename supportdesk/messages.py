@@ -38,9 +38,33 @@ class Automatic(StrEnum):
     NO = "no"
     REPLY = "reply"  # out of office, receipts: an automatic answer to something
     GENERATED = "generated"  # newsletters, monitoring, no-reply notices
-    BOUNCE = "bounce"  # a delivery status notification
-    REPORT = "report"  # read receipts (MDN) and abuse reports (ARF)
+    BOUNCE = "bounce"  # a mail of ours could not be delivered
+    REPORT = "report"  # delays, deliveries, read receipts (MDN) and complaints (ARF)
     LOOP = "loop"  # our own mail coming back
+
+
+class ReportKind(StrEnum):
+    """What became of a mail of ours at one recipient."""
+
+    FAILED = "failed"
+    DELAYED = "delayed"
+    DELIVERED = "delivered"
+    READ = "read"
+    COMPLAINT = "complaint"  # the recipient called it spam
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientReport:
+    """What a report says of one recipient.
+
+    `addresses` are all names that it gives to the recipient, as written; there may be none.
+    `status` is such as "5.1.1", None when not told; `detail` is the other server's answer.
+    """
+
+    kind: ReportKind
+    addresses: tuple[str, ...] = ()
+    status: str | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +105,9 @@ class InboundMessage:
     None when absent or unreadable. `text` is the whole readable text; `reply_text` is the part
     above the quoted history. `html` is sanitised, "" when there is none. `content_hash` is the hex
     SHA-256 over date, sender, subject and body, the same for one message arriving in two mailboxes.
-    `dsn_status` such as "5.1.1" comes with bounces only.
+    `reports` and `reported_message_id` come with reports about a mail of ours only; `dsn_status`,
+    such as "5.1.1", with those that it could not be delivered. `wants_no_answer` forbids automatic
+    answers, though a person may have written it.
     """
 
     channel: Channel
@@ -101,7 +127,9 @@ class InboundMessage:
     attachments: tuple[Attachment, ...] = ()
     automatic: Automatic = Automatic.NO
     dsn_status: str | None = None
-    bounced_message_id: str | None = None
+    reported_message_id: str | None = None
+    reports: tuple[RecipientReport, ...] = ()
+    wants_no_answer: bool = False
     auth: SenderAuth = SenderAuth()
 
 

@@ -133,6 +133,8 @@ class Settings:
     acknowledge_per_address_a_day: int = _setting(10, _whole(0, 1000))
     acknowledge_per_hour: int = _setting(600, _whole(0, 100_000))
 
+    suppress_after_failures: int = _setting(3, _whole(1, 1000))
+    bounce_addresses: bool = _setting(True, _yes_no)
     close_after_days: int = _setting(14, _whole(1, 365))
     work_attempts: int = _setting(8, _whole(1, 100))
     send_attempts: int = _setting(40, _whole(1, 1000))

@@ -36,11 +36,12 @@ from supportdesk.db.models import (
     RequestLine,
     Right,
     Service,
+    Suppression,
     Team,
     TeamMember,
     Ticket,
 )
-from supportdesk.messages import Assurance, Channel
+from supportdesk.messages import Assurance, Channel, ReportKind
 from supportdesk.tickets import Desk, State
 
 NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
@@ -371,6 +372,28 @@ def make_receipt(
             size_bytes=1000,
             state=state,
             problem="The mail has 20,000 parts." if state is ReceiptState.QUARANTINED else None,
+        ),
+    )
+
+
+def make_suppression(
+    session: Session,
+    ticket: Ticket,
+    address: str = "",
+    *,
+    kind: ReportKind = ReportKind.FAILED,
+    detail: str = "550 5.1.1 No such user",
+) -> Suppression:
+    """Make an address suppressed after a mail of the ticket."""
+    message = make_message(session, ticket, author=Author.AGENT)
+    return _add(
+        session,
+        Suppression(
+            address=address or f"gone{next(_numbers)}@example.org",
+            kind=kind,
+            detail=detail,
+            message_id=message.id,
+            since=NOON,
         ),
     )
 

@@ -44,6 +44,8 @@ BAD_VALUES = [
     ("acknowledge", "maybe", "true or false"),
     ("acknowledge_per_address_a_day", "1001", "from 0 to 1000"),
     ("acknowledge_per_hour", "-1", "from 0 to 100000"),
+    ("suppress_after_failures", "0", "from 1 to 1000"),
+    ("bounce_addresses", "perhaps", "true or false"),
     ("close_after_days", "366", "from 1 to 365"),
     ("work_attempts", "101", "from 1 to 100"),
     ("send_attempts", "0", "from 1 to 1000"),

@@ -22,7 +22,7 @@ from supportdesk.channels.email.authresults import is_aligned
 from supportdesk.channels.email.markdown import paragraphs
 from supportdesk.db.bulk import insert_all
 from supportdesk.db.models import Event
-from supportdesk.messages import Automatic
+from supportdesk.db.queries.suppressions import find_suppressed
 from supportdesk.routing.subjects import with_ticket
 from supportdesk.tickets import EventKind
 
@@ -37,8 +37,10 @@ def acknowledge(
     """Acknowledge the new tickets among `placed`, as far as the caps allow."""
     if not runtime.settings.acknowledge:
         return
+    wanted = [one for one in placed if _may_be_answered(one[0], scene)]
+    bad = {one.address for one in find_suppressed(session, {_to(one[0]) for one in wanted})}
     chosen = _within_caps(
-        session, runtime, [one for one in placed if _may_be_answered(one[0], scene)], scene
+        session, runtime, [one for one in wanted if _to(one[0]) not in bad], scene
     )
     mails = [_mail(runtime, filing, ticket_id, scene) for filing, ticket_id in chosen]
     messages = queue_mails(session, runtime, mails, now=scene.now)
@@ -57,12 +59,16 @@ def acknowledge(
     )
 
 
+def _to(filing: Filing) -> str:
+    return filing.arrival.sender
+
+
 def _may_be_answered(filing: Filing, scene: Scene) -> bool:
     arrival = filing.arrival
     ours = {mailbox.address for mailbox in scene.mailboxes.values()}
     return (
         filing.is_new_ticket
-        and arrival.message.automatic is Automatic.NO
+        and not arrival.message.wants_no_answer
         and arrival.sender not in ours
         and bool(arrival.sender)
         and (filing.sender.is_on_file or is_aligned(arrival.message))

@@ -112,6 +112,7 @@ def _refuse_blind_reply(session: Session, ticket: Ticket, last_seen_message_id: 
         .select_from(Message)
         .where(Message.ticket_id == ticket.id, Message.id > last_seen_message_id)
         .where(Message.author != Author.SYSTEM, sa.not_(Message.is_internal))
+        .where(Message.automatic.not_in([Automatic.BOUNCE, Automatic.REPORT]))
     )
     if newer:
         raise Conflict(

@@ -18,7 +18,7 @@ from supportdesk.actions.keys import THREADS, instance_id, key_for
 from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email.compose import compose
 from supportdesk.channels.email.smtp import Refusal, Relay, Sent, ready_to_send
-from supportdesk.channels.email.tokens import reply_address
+from supportdesk.channels.email.tokens import bounce_address, reply_address
 from supportdesk.db.models import (
     Author,
     Message,
@@ -109,10 +109,13 @@ def _prepare(runtime: Runtime, claim: Claim, outbox_id: int) -> _Prepared:
     key = key_for(runtime.secret_key, THREADS)
     sender = Address(message.sender_name, message.sender_address)
     is_automatic = message.author is Author.SYSTEM
+    envelope_from = mail.envelope_from  # "" for automatic mail: nobody reports about that
+    if envelope_from and runtime.settings.bounce_addresses:
+        envelope_from = bounce_address(envelope_from, mail.id, key)
     return _Prepared(
         outbox_id=mail.id,
         ticket_id=message.ticket_id,
-        envelope_from=mail.envelope_from,
+        envelope_from=envelope_from,
         recipients=tuple(claim.payload.get("left", mail.recipients)),
         message=OutboundMessage(
             message_id=message.rfc_message_id or "",
@@ -123,7 +126,7 @@ def _prepare(runtime: Runtime, claim: Claim, outbox_id: int) -> _Prepared:
             text=message.text,
             html=message.html,
             sent_at=message.created_at,
-            envelope_from=mail.envelope_from,
+            envelope_from=envelope_from,
             reply_to=Address(sender.name, reply_address(sender.address, message.ticket_id, key)),
             in_reply_to=message.in_reply_to,
             references=tuple(message.references),
@@ -166,7 +169,7 @@ def _sent(runtime: Runtime, claim: Claim, outbox_id: int, sent: Sent) -> None:
         mail.problem = _words(sent.refused) or None
         ticket_id = _ticket_of(session, mail)
         if never:
-            _reopen(session, ticket_id, mail, _words(never), now=now)
+            show_undelivered(session, ticket_id, mail, _words(never), now=now)
         if later:
             mail.state = OutboxState.QUEUED
             postpone(
@@ -217,13 +220,16 @@ def mail_failed(session: Session, outbox_id: int, problem: str, *, now: datetime
     """Mark a mail failed and bring its ticket back before somebody's eyes."""
     mail = session.get_one(OutboxMail, outbox_id)
     mail.state, mail.problem = OutboxState.FAILED, problem
-    _reopen(session, _ticket_of(session, mail), mail, problem, now=now)
+    show_undelivered(session, _ticket_of(session, mail), mail, problem, now=now)
 
 
-def _reopen(
+def show_undelivered(
     session: Session, ticket_id: int, mail: OutboxMail, problem: str, *, now: datetime
 ) -> None:
-    """Show a failed mail to who owns the ticket; our own automatic answers only leave a trace."""
+    """Show a failed mail to who owns the ticket; our own automatic answers only leave a trace.
+
+    Runs inside the caller's transaction.
+    """
     record_event(
         session,
         EventKind.SEND_FAILED,

@@ -25,6 +25,7 @@ from supportdesk.web.quarantine import quarantine
 from supportdesk.web.sandbox import sandbox
 from supportdesk.web.security import secure
 from supportdesk.web.shell import furnish
+from supportdesk.web.suppressions import suppressions
 from supportdesk.web.tickets import tickets
 
 BLUEPRINTS = (
@@ -36,6 +37,7 @@ BLUEPRINTS = (
     customers,
     hand_overs,
     quarantine,
+    suppressions,
     files,
     operations,
     agents,

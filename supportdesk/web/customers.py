@@ -12,6 +12,7 @@ from supportdesk.db.queries.customers import (
     list_people,
     organisations_of,
 )
+from supportdesk.db.queries.suppressions import find_suppressed
 from supportdesk.errors import NotFound
 from supportdesk.web.context import reading, viewer
 from supportdesk.web.inbox import read_cursor, write_cursor
@@ -54,9 +55,11 @@ def show_contact(contact_id: int) -> ResponseReturnValue:
         (organisation_id, name, find_person(session, contact_id, organisation_id, today).roles)
         for organisation_id, name in organisations_of(session, contact_id, today)
     ]
+    person = find_person(session, contact_id, None, today)
     return render_page(
         "contact.html",
-        person=find_person(session, contact_id, None, today),
+        person=person,
+        suppressed=find_suppressed(session, person.addresses),
         organisations=organisations,
         page=page,
         next_cursor=write_cursor(page.after),

@@ -5,7 +5,7 @@ from typing import Any
 
 from supportdesk.db.models import DeadlineKind, LineState, OutboxState, Right, Service
 from supportdesk.db.queries.ticket_list import View
-from supportdesk.messages import Assurance, Automatic, Channel
+from supportdesk.messages import Assurance, Automatic, Channel, ReportKind
 from supportdesk.routing.authority import Circumstance
 from supportdesk.routing.authority_words import ACTIVITIES, ROLES
 from supportdesk.routing.facts import AgentStatus, TopicKind
@@ -124,6 +124,24 @@ DELIVERY: Words = {
     OutboxState.SENDING: _l("Being sent"),
     OutboxState.SENT: _l("Sent"),
     OutboxState.FAILED: _l("Not delivered"),
+}
+REPORTS: Words = {
+    ReportKind.FAILED: _l("Could not be delivered to %(address)s"),
+    ReportKind.DELAYED: _l("Delivery to %(address)s is delayed"),
+    ReportKind.DELIVERED: _l("Delivered to %(address)s"),
+    ReportKind.READ: _l("Opened by %(address)s"),
+    ReportKind.COMPLAINT: _l("%(address)s marked it as spam"),
+}
+REPORT_ICONS: dict[str, str] = {
+    ReportKind.FAILED: "exclamation-triangle",
+    ReportKind.DELAYED: "clock",
+    ReportKind.DELIVERED: "check2",
+    ReportKind.READ: "check2-all",
+    ReportKind.COMPLAINT: "slash-circle",
+}
+SUPPRESSED: Words = {
+    ReportKind.FAILED: _l("Mail to %(address)s came back"),
+    ReportKind.COMPLAINT: _l("%(address)s called our mail spam"),
 }
 STATUSES: Words = {
     AgentStatus.AVAILABLE: _l("Available"),

@@ -13,7 +13,12 @@ from supportdesk.actions.claim_work import claim_work
 from supportdesk.actions.keys import THREADS, key_for
 from supportdesk.actions.runtime import Runtime
 from supportdesk.actions.send_mail import delay_seconds, send_mail
-from supportdesk.channels.email.tokens import read_address, read_message_id
+from supportdesk.channels.email.tokens import (
+    read_address,
+    read_bounce_address,
+    read_message_id,
+    strip_plus,
+)
 from supportdesk.db.database import Database
 from supportdesk.db.models import (
     ContactAddress,
@@ -63,7 +68,10 @@ def test_a_reply_arrives_as_its_writer_meant_it(office: PostOffice) -> None:
     assert sent["From"] == "Jana Nováková <business@example.com>"
     assert sent["Subject"] == f"Re: Prosba o výpis [#{office.ticket_id}]"
     assert sent["Auto-Submitted"] is None
-    assert office.relay.mails[0].mail_from == "business@example.com"
+    return_path = office.relay.mails[0].mail_from
+    assert strip_plus(return_path) == "business@example.com"
+    key = key_for(office.world.runtime.secret_key, THREADS)
+    assert read_bounce_address(return_path, key) == office.mail().id
     assert office.relay.mails[0].recipients == (EKONOM, AUDITOR)
     assert office.mail().state is OutboxState.SENT
     assert office.mail().sent_at == office.world.clock.now

@@ -20,6 +20,7 @@ from tests.factories import (
     make_message,
     make_organisation,
     make_receipt,
+    make_suppression,
     make_ticket,
 )
 from tests.web.conftest import Desk, token_of
@@ -56,6 +57,7 @@ class Scene:
             ),
             "hand_over": self._hand_over,
             "receipt": self._receipt,
+            "suppression": lambda: make_suppression(self.session, self.ticket).id,
             "organisation": lambda: self.ticket.organisation_id,
             "contact": lambda: self.ticket.contact_id,
             "html": self._html,
@@ -150,6 +152,8 @@ TABLE: tuple[Row, ...] = (
     ("POST", "/quarantine/<receipt>/replay", {},                     (302, 303, 303, 403, 403, 403, 403, 303, 403)),
     ("POST", "/quarantine/<receipt>/discard", {"reason": "Spam"},    (302, 403, 303, 403, 403, 403, 403, 303, 403)),
     ("GET", "/operations", {},                                       (302, 403, 403, 403, 403, 403, 403, 200, 200)),
+    ("GET", "/suppressed", {},                                       (302, 200, 200, 403, 403, 403, 403, 200, 403)),
+    ("POST", "/suppressed/<suppression>/lift", {},                   (302, 303, 303, 403, 403, 403, 403, 303, 403)),
     ("GET", "/settings/agents", {},                                  (302, 403, 403, 403, 403, 403, 403, 403, 200)),
     ("GET", "/settings/agents/new", {},                              (302, 403, 403, 403, 403, 403, 403, 403, 200)),
     ("POST", "/settings/agents/new", {"username": "iva.nova", "name": "Iva Nová", "language": "cs"},

@@ -9,7 +9,7 @@ from babel.messages.pofile import read_po
 from supportdesk.catalogues import CATALOGUES
 from supportdesk.db.models import DeadlineKind, LineState, OutboxState, Right, Service
 from supportdesk.db.queries.ticket_list import View
-from supportdesk.messages import Assurance, Automatic, Channel
+from supportdesk.messages import Assurance, Automatic, Channel, ReportKind
 from supportdesk.routing.authority import Circumstance
 from supportdesk.routing.facts import AgentStatus, TopicKind
 from supportdesk.tickets import Desk, State
@@ -78,6 +78,9 @@ def test_translations_name_the_same_values() -> None:
         (LineState, words.LINE_STATES),
         (Circumstance, words.CIRCUMSTANCES),
         (OutboxState, words.DELIVERY),
+        (ReportKind, words.REPORTS),
+        (ReportKind, words.REPORT_ICONS),
+        ({ReportKind.FAILED, ReportKind.COMPLAINT}, words.SUPPRESSED),
         (AgentStatus, words.STATUSES),
         (Right, words.RIGHTS),
         (Service, words.SERVICES),

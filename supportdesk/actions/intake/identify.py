@@ -40,7 +40,7 @@ def find_place(arrival: Arrival, scene: Scene) -> Place:
 
     A named ticket is continued only by somebody who takes part in it, or by a colleague whose
     address is proven: whoever else knows a number or a token gets a new ticket, marked as possibly
-    about the other. A bounce speaks about our own mail, whoever sends it; but anybody can write
+    about the other. A report speaks about our own mail, whoever sends it; but anybody can write
     what looks like one, so that it has to bring our signature along.
     """
     named = [
@@ -70,7 +70,7 @@ def identify(arrival: Arrival, scene: Scene, thread: Thread | None) -> Sender:
 
 
 def _may_continue(arrival: Arrival, thread: Thread, scene: Scene) -> bool:
-    if arrival.message.automatic in {Automatic.BOUNCE, Automatic.LOOP}:
+    if arrival.message.automatic in {Automatic.BOUNCE, Automatic.REPORT, Automatic.LOOP}:
         return thread.ticket_id in scene.signed[arrival.receipt_id]
     if arrival.sender and arrival.sender in thread.participants:
         return True

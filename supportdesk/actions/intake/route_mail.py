@@ -1,6 +1,7 @@
 """Understand kept mails and bring each to its desk; what cannot be read goes to quarantine."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Protocol
 
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supportdesk.actions.intake.filing import Filing, file_arrival
-from supportdesk.actions.intake.scene import Arrival, Scene, gather
+from supportdesk.actions.intake.scene import Arrival, Scene, bounced_outbox_id, gather
 from supportdesk.actions.intake.write import write_duplicates, write_filings
 from supportdesk.actions.keys import THREADS, instance_id, key_for
 from supportdesk.actions.runtime import Runtime
@@ -39,9 +40,9 @@ def route_mail(runtime: Runtime, claims: Sequence[Claim], parser: Parser) -> Non
         LeaseLost: the work was taken over by somebody else; nothing was changed.
     """
     receipts = _receipts(runtime, claims)
-    understood, unreadable = _understand(runtime, receipts, parser)
-    _keep_attachments(runtime, understood)
     key = key_for(runtime.secret_key, THREADS)
+    understood, unreadable = _understand(runtime, receipts, parser, key)
+    _keep_attachments(runtime, understood)
     now = runtime.clock()
     with runtime.database.write() as session:
         for receipt_id, problem in unreadable:
@@ -86,7 +87,7 @@ def _waiting() -> AnySelect:
 
 
 def _understand(
-    runtime: Runtime, receipts: Sequence[sa.Row[tuple[object, ...]]], parser: Parser
+    runtime: Runtime, receipts: Sequence[sa.Row[tuple[object, ...]]], parser: Parser, key: bytes
 ) -> tuple[list[Arrival], list[tuple[int, str]]]:
     unreadable: list[tuple[int, str]] = []
     stored = []
@@ -111,10 +112,17 @@ def _understand(
                     receipt.mailbox_id,
                     receipt.received_at,
                     receipt.envelope.get("to", ()),
-                    message,
+                    _knowing_our_own(message, key),
                 )
             )
     return arrivals, unreadable
+
+
+def _knowing_our_own(message: InboundMessage, key: bytes) -> InboundMessage:
+    """Call a mail with a Message-ID of our making a loop, also when it lost our mark on its way."""
+    if read_message_id(message.message_id or "", key) is None:
+        return message
+    return replace(message, automatic=Automatic.LOOP, wants_no_answer=True)
 
 
 def _keep_attachments(runtime: Runtime, arrivals: Sequence[Arrival]) -> None:
@@ -143,12 +151,15 @@ def _names(arrival: Arrival, key: bytes) -> Iterator[str]:
     """Give all that tells which mail this is and which ticket it may be about."""
     message = arrival.message
     yield message.message_id or message.content_hash
-    yield from filter(None, (message.in_reply_to, message.bounced_message_id))
+    yield from filter(None, (message.in_reply_to, message.reported_message_id))
     yield from message.references
     written = [one.address for one in (*message.to, *message.cc)]
     tickets = [read_address(address, key) for address in (*arrival.envelope_to, *written)]
     identifiers = (message.in_reply_to or "", *message.references)
     tickets += [read_message_id(identifier, key) for identifier in identifiers]
+    outbox_id = bounced_outbox_id(arrival, key)
+    if outbox_id is not None:
+        yield f"outbox:{outbox_id}"
     for ticket_id in (*tickets, ticket_in_subject(message.subject)):
         if ticket_id is not None:
             yield f"#{ticket_id}"

@@ -10,11 +10,16 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from supportdesk.channels.email.addresses import normalise_address
-from supportdesk.channels.email.tokens import read_address, read_message_id
+from supportdesk.channels.email.tokens import (
+    read_address,
+    read_bounce_address,
+    read_message_id,
+)
 from supportdesk.db.models import Mailbox, Ticket
 from supportdesk.db.queries.pool import load_pool
 from supportdesk.db.queries.prepared import AnySelect, fetch
 from supportdesk.db.queries.senders import Identity, find_identities
+from supportdesk.db.queries.sent_mails import SentMail, find_sent_mails
 from supportdesk.db.queries.service import Assigned, find_assigned, load_agents, load_calendar
 from supportdesk.db.queries.threads import (
     Thread,
@@ -83,6 +88,7 @@ class Scene:
     known_messages: Mapping[tuple[str, str], tuple[int, int]]
     candidates: Mapping[int, tuple[int, ...]]  # receipt -> tickets it may continue, best first
     signed: Mapping[int, frozenset[int]]  # receipt -> those of them that our own signature names
+    reported: Mapping[int, SentMail]  # receipt -> the mail of ours that it reports about
     threads: Mapping[int, Thread]
     identities: Mapping[str, tuple[Identity, ...]]
     assigned: Mapping[int, Assigned]
@@ -91,7 +97,10 @@ class Scene:
 def gather(session: Session, arrivals: Sequence[Arrival], *, now: datetime, key: bytes) -> Scene:
     """Gather what there is to know about `arrivals` at `now`; `key` signs thread tokens."""
     today = local_date(now)
-    signed = {one.receipt_id: tuple(_signed(one, key)) for one in arrivals}
+    reported = _reported(session, arrivals, key)
+    signed = {
+        one.receipt_id: tuple(_signed(one, key, reported.get(one.receipt_id))) for one in arrivals
+    }
     candidates = _candidates(session, arrivals, signed)
     named = {ticket for found in candidates.values() for ticket in found}
     _lock(session, named)
@@ -106,6 +115,7 @@ def gather(session: Session, arrivals: Sequence[Arrival], *, now: datetime, key:
         known_messages=find_known_messages(session, {one.key for one in arrivals}),
         candidates=candidates,
         signed={receipt_id: frozenset(found) for receipt_id, found in signed.items()},
+        reported=reported,
         threads=threads,
         identities=identities,
         assigned=find_assigned(session, _organisations(identities, threads), today),
@@ -158,8 +168,42 @@ def _candidates(
     }
 
 
-def _signed(arrival: Arrival, key: bytes) -> Iterator[int]:
-    """Give the tickets that reply addresses and Message-IDs of our own making name."""
+def _reported(session: Session, arrivals: Sequence[Arrival], key: bytes) -> dict[int, SentMail]:
+    """Find the mails of ours that arrivals report about: by bounce address, then by Message-ID.
+
+    Both are signed. Who the report is from tells nothing.
+    """
+    tokens = {one.receipt_id: bounced_outbox_id(one, key) for one in arrivals}
+    named = {
+        one.receipt_id: one.message.reported_message_id
+        for one in arrivals
+        if read_message_id(one.message.reported_message_id or "", key) is not None
+    }
+    mails = find_sent_mails(
+        session, _present(tokens.values()), [each for each in named.values() if each]
+    )
+    by_outbox = {mail.outbox_id: mail for mail in mails}
+    by_message_id = {mail.rfc_message_id: mail for mail in mails}
+    found = {
+        receipt_id: by_outbox.get(token or 0) or by_message_id.get(named.get(receipt_id) or "")
+        for receipt_id, token in tokens.items()
+    }
+    return {receipt_id: mail for receipt_id, mail in found.items() if mail is not None}
+
+
+def bounced_outbox_id(arrival: Arrival, key: bytes) -> int | None:
+    """Give the outbox mail whose bounce address a report came to, None for any other mail."""
+    if arrival.message.automatic not in {Automatic.BOUNCE, Automatic.REPORT}:
+        return None
+    written = (one.address for one in arrival.message.to)
+    addresses = (*arrival.envelope_to, *written)
+    return next(iter(_present(read_bounce_address(address, key) for address in addresses)), None)
+
+
+def _signed(arrival: Arrival, key: bytes, reported: SentMail | None) -> Iterator[int]:
+    """Give the tickets that addresses and Message-IDs of our own making name."""
+    if reported is not None:
+        yield reported.ticket_id
     message = arrival.message
     written = [one.address for one in (*message.to, *message.cc)]
     yield from _present(read_address(address, key) for address in (*arrival.envelope_to, *written))
@@ -170,7 +214,7 @@ def _signed(arrival: Arrival, key: bytes) -> Iterator[int]:
 
 def _references(message: InboundMessage) -> tuple[str, ...]:
     """Give the Message-IDs that a mail refers to, the nearest first."""
-    nearest = (message.bounced_message_id, message.in_reply_to)
+    nearest = (message.reported_message_id, message.in_reply_to)
     return tuple(dict.fromkeys([*filter(None, nearest), *reversed(message.references)]))
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from supportdesk.actions.acknowledge import acknowledge
 from supportdesk.actions.intake.filing import Filing
 from supportdesk.actions.intake.hand_overs import note_hand_overs
+from supportdesk.actions.intake.reports import write_reports
 from supportdesk.actions.intake.rows import (
     deadline_rows,
     decision_row,
@@ -105,6 +106,7 @@ def write_filings(
         ],
     )
     _mark_processed(session, [(one.arrival.receipt_id, message) for one, _, message in placed])
+    write_reports(session, runtime, placed, scene)
     acknowledge(session, runtime, [(one, ticket) for one, ticket, _ in placed], scene)
 
 

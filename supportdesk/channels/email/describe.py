@@ -33,7 +33,7 @@ def describe(raw: bytes, *, authserv_id: str = "") -> str:
             {"filename": a.filename, "content_type": a.content_type, "size": len(a.content)}
             for a in message.attachments
         ],
-        auto_submitted=message.automatic is not Automatic.NO,
+        auto_submitted=message.automatic is not Automatic.NO or message.wants_no_answer,
         bounce=message.automatic is Automatic.BOUNCE,
         dsn_status=message.dsn_status,
         reply_text=message.reply_text,

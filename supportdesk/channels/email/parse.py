@@ -72,6 +72,7 @@ def parse_message(raw: bytes, *, authserv_id: str = "", instance_id: str = "") -
     text = body.joined_text()
     sender = readable.sender
     origin = origin_of(root, sender.address if sender else "", text, instance_id)
+    report = origin.report
     domain = sender.address.rpartition("@")[2] if sender else ""
     return InboundMessage(
         channel=Channel.EMAIL,
@@ -90,8 +91,10 @@ def parse_message(raw: bytes, *, authserv_id: str = "", instance_id: str = "") -
         sent_at=readable.sent_at,
         attachments=tuple(body.attachments),
         automatic=origin.automatic,
-        dsn_status=origin.dsn_status,
-        bounced_message_id=origin.bounced_message_id,
+        dsn_status=report.status if report else None,
+        reported_message_id=report.message_id if report else None,
+        reports=report.recipients if report else (),
+        wants_no_answer=origin.wants_no_answer,
         auth=sender_auth(headers, authserv_id, domain),
     )
 

@@ -1,4 +1,4 @@
-"""Signed thread tokens: which ticket a reply belongs to, in a form that nobody can guess or forge.
+"""Signed tokens: which ticket a reply, and which mail a report, belongs to; nobody can forge them.
 
 Everything is lower case and read without regard to case, because mail systems change the case of
 local parts. `key` is secret and belongs to one installation, so a token of another one is no token.
@@ -14,6 +14,7 @@ from supportdesk.errors import InvalidInput
 
 _MAC_BYTES = 10  # 80 bits: 16 letters in base32 without padding
 _TOKEN = re.compile(r"t([1-9][0-9]{0,18})\.([a-z2-7]{16})", re.ASCII | re.IGNORECASE)
+_BOUNCE_TOKEN = re.compile(r"b([1-9][0-9]{0,18})\.([a-z2-7]{16})", re.ASCII | re.IGNORECASE)
 _MESSAGE_ID = re.compile(
     r"<t([1-9][0-9]{0,18})\.([a-z0-9]{8,64})\.([a-z2-7]{16})@[^<>@\s]+>", re.ASCII | re.IGNORECASE
 )
@@ -65,6 +66,26 @@ def read_address(address: str, key: bytes) -> int | None:
     return ticket_id if _is_ours(found[2], _mac(key, "reply-address", ticket_id)) else None
 
 
+def bounce_address(mailbox: str, outbox_id: int, key: bytes) -> str:
+    """Return the envelope sender at `mailbox` to which reports about one mail of ours come back.
+
+    A mail goes to all its recipients at once, so that the address names the mail, and the report
+    itself names the recipient.
+    """
+    local, _, domain = mailbox.rpartition("@")
+    return f"{local}+b{outbox_id}.{_mac(key, 'bounce-address', outbox_id)}@{domain}"
+
+
+def read_bounce_address(address: str, key: bytes) -> int | None:
+    """Return the outbox mail that `bounce_address` named, None when it is not signed by `key`."""
+    plus = address.rpartition("@")[0].rpartition("+")[2]
+    found = _BOUNCE_TOKEN.fullmatch(plus)
+    if found is None:
+        return None
+    outbox_id = int(found[1])
+    return outbox_id if _is_ours(found[2], _mac(key, "bounce-address", outbox_id)) else None
+
+
 def message_id(ticket_id: int, key: bytes, domain: str, unique: str) -> str:
     """Return a Message-ID, with angle brackets, that carries its ticket.
 
@@ -85,9 +106,9 @@ def read_message_id(text: str, key: bytes) -> int | None:
     return ticket_id if _is_ours(found[3], expected) else None
 
 
-def _mac(key: bytes, purpose: str, ticket_id: int, unique: str = "") -> str:
+def _mac(key: bytes, purpose: str, number: int, unique: str = "") -> str:
     # The purpose keeps a token of one kind from being used as the other.
-    signed = f"{purpose}:{ticket_id}:{unique}".encode()
+    signed = f"{purpose}:{number}:{unique}".encode()
     digest = hmac.new(key, signed, hashlib.sha256).digest()
     return base64.b32encode(digest[:_MAC_BYTES]).decode("ascii").lower()
 

@@ -3,11 +3,13 @@
 from supportdesk.db.base import Base
 from supportdesk.db.models.access import AuditEntry, LoginSession, Throttle
 from supportdesk.db.models.mail import (
+    DeliveryReport,
     Mailbox,
     OutboxMail,
     OutboxState,
     Receipt,
     ReceiptState,
+    Suppression,
 )
 from supportdesk.db.models.operations import Alarm, Heartbeat
 from supportdesk.db.models.people import (
@@ -64,6 +66,7 @@ __all__ = [
     "ContactNumber",
     "Deadline",
     "DeadlineKind",
+    "DeliveryReport",
     "Event",
     "FrameworkContract",
     "HandOver",
@@ -86,6 +89,7 @@ __all__ = [
     "Service",
     "StoredAttachment",
     "StoredDecision",
+    "Suppression",
     "Team",
     "TeamMember",
     "Throttle",

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from supportdesk.db.base import Base, Id
 from supportdesk.db.types import enum_text
-from supportdesk.messages import Channel
+from supportdesk.messages import Channel, ReportKind
 
 
 class Mailbox(Base):
@@ -121,3 +121,39 @@ class OutboxMail(Base):
     send_started_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
     problem: Mapped[str | None]
+
+
+class DeliveryReport(Base):
+    """What another server, or the recipient, reported of one recipient of a mail of ours.
+
+    `report_id` is the mail that told it; it is shown with the mail that it is about.
+    """
+
+    __tablename__ = "delivery_report"
+    __table_args__ = (sa.Index("ix_delivery_report_recipient", "recipient", "at"),)
+
+    id: Mapped[Id]
+    message_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"), index=True)
+    report_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"), index=True)
+    recipient: Mapped[str]  # normalised
+    kind: Mapped[ReportKind] = mapped_column(enum_text(ReportKind))
+    status: Mapped[str | None] = mapped_column(sa.String(12))
+    detail: Mapped[str] = mapped_column(default="")
+    at: Mapped[datetime]
+
+
+class Suppression(Base):
+    """An address that gets no automatic mail any more; people may still write to it.
+
+    A lifted one stays as the place from which failures are counted anew.
+    """
+
+    __tablename__ = "suppression"
+
+    id: Mapped[Id]
+    address: Mapped[str] = mapped_column(unique=True)  # normalised
+    kind: Mapped[ReportKind] = mapped_column(enum_text(ReportKind))  # failed or complaint
+    detail: Mapped[str] = mapped_column(default="")
+    message_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"))
+    since: Mapped[datetime]
+    lifted_at: Mapped[datetime | None]

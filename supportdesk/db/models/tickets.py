@@ -137,7 +137,10 @@ class MessageMailbox(Base):
 
 
 class StoredAttachment(Base):
-    """A file of a message. `token` is what its address on the web is made of."""
+    """A file of a message. `token` is what its address on the web is made of.
+
+    `invitation` is what a calendar part says: title, start, end, organiser; None for other files.
+    """
 
     __tablename__ = "attachment"
 
@@ -150,6 +153,7 @@ class StoredAttachment(Base):
     blob_key: Mapped[str] = mapped_column(sa.String(64))
     content_id: Mapped[str | None]
     is_inline: Mapped[bool] = mapped_column(default=False)
+    invitation: Mapped[dict[str, Any] | None]
 
 
 class StoredDecision(Base):

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from supportdesk.db.models import (
     Agent,
     Author,
+    DeliveryReport,
     Event,
     Mailbox,
     Message,
@@ -21,7 +22,7 @@ from supportdesk.db.models import (
     StoredAttachment,
 )
 from supportdesk.db.queries.prepared import AnySelect, fetch
-from supportdesk.messages import Assurance, Automatic, Channel
+from supportdesk.messages import Assurance, Automatic, Channel, ReportKind
 from supportdesk.tickets import EventKind
 
 
@@ -48,8 +49,25 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Reported:
+    """What was reported of one recipient of a mail of ours; `report_id` is the mail that said it.
+
+    `words` are those of that mail.
+    """
+
+    message_id: int
+    report_id: int
+    recipient: str
+    kind: ReportKind
+    status: str | None
+    detail: str
+    at: datetime
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """A message or note of the conversation."""
+    """A message or note of the conversation; `reports` tell what became of a mail of ours."""
 
     id: int
     author: Author
@@ -71,6 +89,7 @@ class Entry:
     files: tuple[File, ...]
     mailboxes: tuple[str, ...]
     delivery: Delivery | None
+    reports: tuple[Reported, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +104,26 @@ class Happening:
 
 
 def list_entries(session: Session, ticket_id: int, *, latest: int | None = None) -> list[Entry]:
-    """Give the messages and notes of a ticket, oldest first; only the `latest` when given."""
+    """Give the messages and notes of a ticket, oldest first; only the `latest` when given.
+
+    A report about a mail of ours stands with that mail.
+    """
     rows = fetch(session, _entries(latest), ticket_id=ticket_id).all()[::-1]
     files: dict[int, list[File]] = defaultdict(list)
     if any(row.has_files for row in rows):
         for row in fetch(session, _files(), ticket_id=ticket_id):
             files[row.message_id].append(File(*row))
-    return [_entry(row, tuple(files[row.id])) for row in rows]
+    reports: dict[int, list[Reported]] = defaultdict(list)
+    if any(row.has_reports for row in rows):
+        for row in fetch(session, _reports(), ticket_id=ticket_id):
+            reports[row.message_id].append(Reported(*row))
+    return [_entry(row, tuple(files[row.id]), tuple(reports[row.id])) for row in rows]
 
 
-def _entry(row: Any, files: tuple[File, ...]) -> Entry:
-    *plain, _has_files, mailboxes, state, attempts, sent_at, problem = row
+def _entry(row: Any, files: tuple[File, ...], reports: tuple[Reported, ...]) -> Entry:
+    *plain, _has_files, _has_reports, mailboxes, state, attempts, sent_at, problem = row
     delivery = Delivery(state, attempts, sent_at, problem) if state is not None else None
-    return Entry(*(*plain, files, tuple(sorted((mailboxes or "").split())), delivery))
+    return Entry(*(*plain, files, tuple(sorted((mailboxes or "").split())), delivery, reports))
 
 
 def list_happenings(session: Session, ticket_id: int, after: datetime) -> list[Happening]:
@@ -140,6 +166,7 @@ def _entries(latest: int | None) -> AnySelect:
             Message.assurance,
             Message.created_at,
             sa.exists().where(StoredAttachment.message_id == Message.id).label("has_files"),
+            sa.exists().where(DeliveryReport.message_id == Message.id).label("has_reports"),
             mailboxes,
             OutboxMail.state,
             OutboxMail.attempts,
@@ -149,6 +176,7 @@ def _entries(latest: int | None) -> AnySelect:
         .outerjoin(Agent, Agent.id == Message.agent_id)
         .outerjoin(OutboxMail, OutboxMail.id == last_sending)
         .where(Message.ticket_id == sa.bindparam("ticket_id"))
+        .where(~sa.exists().where(DeliveryReport.report_id == Message.id))
         .order_by(Message.id.desc())
         .limit(latest)
     )
@@ -168,6 +196,27 @@ def _files() -> AnySelect:
         .join(Message, Message.id == StoredAttachment.message_id)
         .where(Message.ticket_id == sa.bindparam("ticket_id"))
         .order_by(StoredAttachment.id)
+    )
+
+
+@cache
+def _reports() -> AnySelect:
+    report = aliased(Message)
+    return (
+        sa.select(
+            DeliveryReport.message_id,
+            DeliveryReport.report_id,
+            DeliveryReport.recipient,
+            DeliveryReport.kind,
+            DeliveryReport.status,
+            DeliveryReport.detail,
+            DeliveryReport.at,
+            report.text,
+        )
+        .join(Message, Message.id == DeliveryReport.message_id)
+        .join(report, report.id == DeliveryReport.report_id)
+        .where(Message.ticket_id == sa.bindparam("ticket_id"))
+        .order_by(DeliveryReport.id)
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from supportdesk.channels.email.addresses import normalise_address
 from supportdesk.channels.email.tokens import strip_plus
 from supportdesk.db.models import Author, Service
 from supportdesk.db.queries.conversation import Entry, list_entries, list_happenings
@@ -18,6 +19,7 @@ from supportdesk.db.queries.customers import (
 from supportdesk.db.queries.directory import list_colleagues
 from supportdesk.db.queries.hand_overs import find_open_hand_over, may_acknowledge
 from supportdesk.db.queries.mailboxes import our_addresses
+from supportdesk.db.queries.suppressions import Suppressed, find_suppressed
 from supportdesk.db.queries.ticket_page import (
     Due,
     TicketHead,
@@ -77,6 +79,7 @@ def render_ticket(
     since = entries[0].created_at if has_older else ticket.created_at
     reasons = list_reasons(session, ticket.id)
     deadlines = list_deadlines(session, ticket.id)
+    recipients = _recipients(ticket, entries)
     hand_over = find_open_hand_over(session, viewer(), ticket.id)
     return render_page(
         "ticket.html",
@@ -94,7 +97,8 @@ def render_ticket(
         undelivered=failed_delivery(entries),
         hand_over=hand_over,
         may_acknowledge=hand_over is not None and may_acknowledge(viewer(), hand_over),
-        recipients=_recipients(ticket, entries),
+        recipients=recipients,
+        suppressed=_suppressed(recipients, draft),
         colleagues=list_colleagues(session) if ticket.is_writable else [],
         next_states=sorted(TRANSITIONS[ticket.state], key=list(State).index),
         replying=_replying(ticket, now()),
@@ -133,6 +137,13 @@ def _recipients(ticket: TicketHead, entries: list[Entry]) -> Recipients:
     if others:  # most people write to us alone
         others = _without(our_addresses(reading()), others)
     return Recipients(last.sender_address, ", ".join(others))
+
+
+def _suppressed(recipients: Recipients, draft: Draft | None) -> list[Suppressed]:
+    """Give those of the addressees to whom mail came back."""
+    fields = [recipients.to, recipients.cc, (draft and draft.to) or "", (draft and draft.cc) or ""]
+    addresses = {normalise_address(one) for field in fields for one in field.split(",") if one}
+    return find_suppressed(reading(), addresses)
 
 
 def _without(known: Collection[str | None], addresses: Sequence[str]) -> list[str]:

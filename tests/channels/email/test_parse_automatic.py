@@ -3,7 +3,7 @@
 import pytest
 
 from supportdesk.channels.email.parse import parse_message
-from supportdesk.messages import Automatic
+from supportdesk.messages import Automatic, RecipientReport, ReportKind
 from tests.channels.email.mails import mail, multipart
 
 DAEMON = "From: MAILER-DAEMON@mx.example (Mail Delivery System)\nTo: business@operator.example\n"
@@ -57,11 +57,14 @@ def report(status: str, returned: str = RETURNED, base: str = DAEMON) -> bytes:
         ("Auto-Submitted: auto-generated", Automatic.GENERATED),
         ("Auto-Submitted: auto-notified; owner-email=a@b", Automatic.GENERATED),
         ("Precedence: bulk", Automatic.GENERATED),
-        ("Precedence: list", Automatic.GENERATED),
+        ("Precedence: list", Automatic.NO),
         ("Precedence: junk", Automatic.GENERATED),
-        ("List-Id: <news.example>", Automatic.GENERATED),
-        ("List-Unsubscribe: <mailto:x@y.example>", Automatic.GENERATED),
-        ("X-Auto-Response-Suppress: All", Automatic.GENERATED),
+        ("List-Id: <news.example>", Automatic.NO),
+        ("List-Unsubscribe: <mailto:x@y.example>", Automatic.NO),
+        ("X-Auto-Response-Suppress: All", Automatic.NO),
+        ("Feedback-Id: 7:campaign:shop", Automatic.GENERATED),
+        ("List-Unsubscribe-Post: List-Unsubscribe=One-Click", Automatic.GENERATED),
+        ("List-Post: <mailto:l@y.example>\nFeedback-Id: 7:groups", Automatic.NO),
         ("Return-Path: <>", Automatic.GENERATED),
         ("X-Supportdesk-Instance: desk-1", Automatic.LOOP),
         ("X-Supportdesk-Instance: another-desk", Automatic.NO),
@@ -71,6 +74,28 @@ def test_the_header_tells_who_wrote_it(lines: str, kind: Automatic) -> None:
     message = parse_message(mail(f"{lines}\n"), instance_id="desk-1")
 
     assert message.automatic is kind
+
+
+@pytest.mark.parametrize(
+    ("lines", "refuses"),
+    [
+        ("", False),
+        ("X-Auto-Response-Suppress: None", False),
+        ("X-Auto-Response-Suppress: OOF, AutoReply", True),
+        ("Precedence: list", True),
+        ("List-Id: <discussion.example>", True),
+        ("Auto-Submitted: auto-replied", True),
+        ("Auto-Submitted: auto-generated", True),
+        ("X-Failed-Recipients: a@b.example", True),
+        ("X-Supportdesk-Instance: desk-1", True),
+    ],
+)
+def test_what_comes_through_a_list_is_a_persons_and_only_not_acknowledged(
+    lines: str, refuses: bool
+) -> None:
+    message = parse_message(mail(f"{lines}\n"), instance_id="desk-1")
+
+    assert message.wants_no_answer is refuses
 
 
 def test_without_an_instance_no_mail_is_a_loop() -> None:
@@ -128,8 +153,7 @@ def test_a_delivery_status_is_a_bounce_only_when_delivery_failed(
     message = parse_message(report(status_part(*recipients), returned))
 
     assert (message.automatic, message.dsn_status) == (kind, status)
-    bounced = "<ours-1@operator.example>" if kind is Automatic.BOUNCE else None
-    assert message.bounced_message_id == bounced
+    assert message.reported_message_id == "<ours-1@operator.example>"
     assert message.text == "I am sorry to inform you."
 
 
@@ -139,7 +163,9 @@ def test_read_receipts_and_abuse_reports_are_reports(kind: str) -> None:
 
     message = parse_message(raw)
 
-    assert (message.automatic, message.bounced_message_id) == (Automatic.REPORT, None)
+    assert message.automatic is Automatic.REPORT
+    assert message.reported_message_id == "<ours-1@operator.example>"
+    assert message.reports == ()
 
 
 @pytest.mark.parametrize(
@@ -160,7 +186,7 @@ def test_a_person_forwarding_a_bounce_is_a_person(raw: bytes) -> None:
     message = parse_message(raw)
 
     assert (message.automatic, message.dsn_status) == (Automatic.NO, None)
-    assert message.bounced_message_id is None
+    assert message.reported_message_id is None
 
 
 def test_a_bounce_in_plain_text_is_read_as_well() -> None:
@@ -172,10 +198,78 @@ def test_a_bounce_in_plain_text_is_read_as_well() -> None:
     message = parse_message(mail("Return-Path: <>\nSubject: failure notice\n", body, base=DAEMON))
 
     assert (message.automatic, message.dsn_status) == (Automatic.BOUNCE, "5.1.1")
-    assert message.bounced_message_id == "<ours-2@operator.example>"
+    assert message.reported_message_id == "<ours-2@operator.example>"
+    assert message.reports == (
+        RecipientReport(
+            ReportKind.FAILED, ("jan@kraj.example",), "5.1.1", "550 5.1.1 unknown user"
+        ),
+    )
 
 
 def test_a_delay_in_plain_text_is_no_bounce() -> None:
     raw = mail("Subject: Warning: message delayed 4 hours\n", "4.4.1 timeout", base=DAEMON)
 
     assert parse_message(raw).automatic is Automatic.REPORT
+
+
+JAN = "jan@kraj.example"
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        (
+            status_part(
+                f"Original-Recipient: rfc822;{JAN}\nFinal-Recipient: rfc822; j@other.example\n"
+                "Action: failed\nStatus: 5.2.2\n"
+                "Diagnostic-Code: smtp; 552 5.2.2 Mailbox\n  is full\n"
+            ),
+            [
+                RecipientReport(
+                    ReportKind.FAILED,
+                    (JAN, "j@other.example"),
+                    "5.2.2",
+                    "552 5.2.2 Mailbox is full",
+                )
+            ],
+        ),
+        (
+            status_part(recipient("delayed", "4.4.1"), recipient("delivered", "2.0.0")),
+            [
+                RecipientReport(ReportKind.DELAYED, (JAN,), "4.4.1"),
+                RecipientReport(ReportKind.DELIVERED, (JAN,), "2.0.0"),
+            ],
+        ),
+        (status_part(recipient("relayed", "2.0.0")), []),
+        (
+            (
+                "Content-Type: message/disposition-notification\n\n"
+                f"Final-Recipient: rfc822;{JAN}\nOriginal-Message-ID: <ours-1@operator.example>\n"
+                "Disposition: manual-action/MDN-sent-manually; displayed\n"
+            ),
+            [RecipientReport(ReportKind.READ, (JAN,))],
+        ),
+        (
+            (
+                "Content-Type: message/disposition-notification\n\n"
+                "Disposition: automatic-action/MDN-sent-automatically; deleted\n"
+            ),
+            [],
+        ),
+        (
+            (
+                "Content-Type: message/feedback-report\n\nFeedback-Type: abuse\nVersion: 1\n"
+                f"Original-Rcpt-To: <{JAN}>\n"
+            ),
+            [RecipientReport(ReportKind.COMPLAINT, (JAN,))],
+        ),
+        ("Content-Type: message/feedback-report\n\nFeedback-Type: not-spam\n", []),
+    ],
+)
+def test_a_report_tells_what_became_of_each_recipient(
+    part: str, expected: list[RecipientReport]
+) -> None:
+    message = parse_message(report(part, RETURNED))
+
+    assert list(message.reports) == expected
+    assert message.reported_message_id == "<ours-1@operator.example>"

@@ -1,0 +1,96 @@
+"""What pages tell of mails that came back, and of addresses that get no automatic mail."""
+
+from datetime import timedelta
+
+import pytest
+
+from supportdesk.db.models import Author, DeliveryReport, OutboxMail, OutboxState
+from supportdesk.messages import Automatic, ReportKind
+from tests.factories import NOON, make_message, make_suppression, make_ticket
+from tests.web.conftest import Desk, token_of
+
+
+def ticket_with_report(desk: Desk, kind: ReportKind) -> int:
+    cast = desk.world.cast
+    with desk.world.runtime.database.write() as session:
+        ticket = make_ticket(session, contact=cast.ekonom, organisation=cast.region)
+        make_message(session, ticket, contact=cast.ekonom)
+        ours = make_message(session, ticket, "Výpis posílám.", author=Author.AGENT)
+        session.add(
+            OutboxMail(
+                message_id=ours.id,
+                envelope_from="business@example.com",
+                recipients=["ekonom@kraj.example"],
+                state=OutboxState.SENT,
+                queued_at=NOON,
+                sent_at=NOON,
+            )
+        )
+        report = make_message(session, ticket, "I am sorry to inform you.")
+        report.automatic = Automatic.BOUNCE
+        session.add(
+            DeliveryReport(
+                message_id=ours.id,
+                report_id=report.id,
+                recipient="ekonom@kraj.example",
+                kind=kind,
+                status="5.1.1",
+                detail="550 No such user",
+                at=NOON + timedelta(minutes=1),
+            )
+        )
+        return ticket.id
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        (ReportKind.FAILED, "Na adresu ekonom@kraj.example se nepodařilo doručit"),
+        (ReportKind.DELAYED, "Doručení na adresu ekonom@kraj.example se zdrželo"),
+        (ReportKind.DELIVERED, "Doručeno na adresu ekonom@kraj.example"),
+        (ReportKind.READ, "Otevřel(a) ekonom@kraj.example"),
+        (ReportKind.COMPLAINT, "ekonom@kraj.example zprávu označil za spam"),
+    ],
+)
+def test_a_report_stands_with_our_mail_and_is_no_message_of_its_own(
+    quick_desk: Desk, kind: ReportKind, sentence: str
+) -> None:
+    ticket_id = ticket_with_report(quick_desk, kind)
+    page = quick_desk.visit(quick_desk.world.cast.jana).get(f"/tickets/{ticket_id}").text
+    assert f"{sentence}: 550 No such user (5.1.1)" in page
+    assert "I am sorry to inform you." in page
+    assert page.count('class="message theirs"') == 1
+
+
+def test_a_reply_may_be_sent_although_a_report_came_meanwhile(quick_desk: Desk) -> None:
+    ticket_id = ticket_with_report(quick_desk, ReportKind.FAILED)
+    client = quick_desk.visit(quick_desk.world.cast.jana)
+    page = client.get(f"/tickets/{ticket_id}").text
+    last_seen = page.partition('name="last_seen_message_id" value="')[2].partition('"')[0]
+    form = {
+        "text": "Zkusím to znovu.",
+        "to": "ekonom@kraj.example",
+        "last_seen_message_id": last_seen,
+        "then_state": "open",
+        "csrf_token": token_of(client),
+    }
+    assert client.post(f"/tickets/{ticket_id}/reply", data=form).status_code == 303
+
+
+def test_a_suppressed_address_is_told_where_somebody_writes_to_it_and_can_be_lifted(
+    quick_desk: Desk,
+) -> None:
+    cast = quick_desk.world.cast
+    with quick_desk.world.runtime.database.write() as session:
+        ticket = make_ticket(session, contact=cast.ekonom, organisation=cast.region)
+        make_message(session, ticket, contact=cast.ekonom).sender_address = "ekonom@kraj.example"
+        entry = make_suppression(session, ticket, "ekonom@kraj.example")
+    client = quick_desk.visit(cast.jana)
+    told = "E-mail na adresu ekonom@kraj.example se vrátil"
+    places = [f"/tickets/{ticket.id}", f"/contacts/{cast.ekonom.id}", "/suppressed"]
+    assert all(told in client.get(place).text for place in places)
+    form = {"csrf_token": token_of(client), "back": places[1]}
+    answer = client.post(f"/suppressed/{entry.id}/lift", data=form)
+    assert (answer.status_code, answer.location) == (303, places[1])
+    assert not any(told in client.get(place).text for place in places)
+    assert client.post(f"/suppressed/{entry.id}/lift", data=form).status_code == 409
