@@ -26,7 +26,7 @@ check: .venv/.installed-for-tests ## lint, types, import contracts, migrations a
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo
-	@$(BIN)/python -m pytest tests/db/test_migrations.py -m "not server"
+	@$(BIN)/python -m pytest tests/db/test_migrations.py tests/db/test_migration_rules.py -m "not server"
 
 fmt: .venv/.installed-for-tests ## sort imports, mend what the linter can, format
 	@$(BIN)/ruff check --fix --quiet

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from supportdesk.db.migrate import note_step
 from supportdesk.db.models import Base
 
 context.configure(
@@ -9,6 +10,8 @@ context.configure(
     target_metadata=Base.metadata,
     render_as_batch=True,
     compare_type=True,
+    transaction_per_migration=True,  # on SQLite all of them are in one that is begun outside
+    on_version_apply=note_step,
 )
 with context.begin_transaction():
     context.run_migrations()

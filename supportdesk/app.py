@@ -23,7 +23,8 @@ from supportdesk.clock import Clock, system_clock
 from supportdesk.db.blobs import BlobStore
 from supportdesk.db.database import Database
 from supportdesk.db.engine import open_engine
-from supportdesk.db.migrate import current_revision, head_revision, upgrade
+from supportdesk.db.migrate import downgrade, schema_problem, upgrade
+from supportdesk.db.sqlite_file import keep_copy
 from supportdesk.demo import AUTHSERV_ID, demo_log_ins, is_empty, load_demo
 from supportdesk.errors import SettingsError
 from supportdesk.jobs.supervisor import supervise
@@ -43,24 +44,43 @@ def open_runtime(settings: Settings | None = None, *, clock: Clock = system_cloc
         SettingsError: a setting is unusable, or the database waits for `supportdesk migrate`.
     """
     runtime = _open(settings or load_settings(), clock)
-    found, expected = current_revision(runtime.database.engine), head_revision()
-    if found != expected:
+    problem = schema_problem(runtime.database.engine)
+    if problem is not None:
         runtime.database.close()
-        raise SettingsError(
-            "The database is at revision {found}, this version needs {expected};"
-            " run `supportdesk migrate` first.",
-            found=found or "none",
-            expected=expected,
-        )
+        raise problem
     return runtime
 
 
-def migrate(settings: Settings) -> None:
-    """Create the data directory and bring the database's schema up to date."""
+def migrate(settings: Settings, *, back_to: str | None = None) -> None:
+    """Create the data directory and bring the schema up to date, or back to a revision.
+
+    Of a SQLite database a copy from before is kept in the folder `backups` of the data directory.
+
+    Raises:
+        Conflict: it cannot be done now, or not at all; the text says why.
+    """
+    _make_data_dir(settings)
+    engine = open_engine(settings.effective_database_url)
+
+    def before(revision: str) -> None:
+        database = Path(engine.url.database or "")
+        keep_copy(database, settings.data_dir / "backups", revision, system_clock())
+
+    try:
+        if back_to is None:
+            upgrade(engine, before=before)
+        else:
+            downgrade(engine, back_to, before=before)
+    finally:
+        engine.dispose()
+
+
+def ask_about_schema(settings: Settings) -> SettingsError | None:
+    """Say why this version cannot work with the database's schema, None when it can."""
     _make_data_dir(settings)
     engine = open_engine(settings.effective_database_url)
     try:
-        upgrade(engine)
+        return schema_problem(engine)
     finally:
         engine.dispose()
 

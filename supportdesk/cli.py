@@ -3,19 +3,19 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
-from supportdesk.errors import InvalidInput, SupportdeskError
+from supportdesk import upkeep
+from supportdesk.errors import InvalidInput
+from supportdesk.terminal import open_service, print_object, told_in_one_sentence
 
 if TYPE_CHECKING:
     from supportdesk.actions.import_people import ImportReport
-    from supportdesk.actions.runtime import Runtime
     from supportdesk.db.queries.ticket_page import WhyHere
     from supportdesk.routing.calendar import Day
     from supportdesk.routing.decision import Decision
@@ -28,6 +28,10 @@ _DAY = click.DateTime(formats=["%Y-%m-%d"])
 @click.version_option(package_name="supportdesk")
 def main() -> None:
     """Customer centre: tickets and routing for key-account customers."""
+
+
+for _command in upkeep.COMMANDS:
+    main.add_command(_command)
 
 
 @main.command()
@@ -51,7 +55,7 @@ def route(situations: TextIO, *, as_json: bool, language: "Language") -> None:
 
     for answer in decide_lines(situations, BusinessCalendar()):
         if as_json:
-            _print_object(to_json(answer))
+            print_object(to_json(answer))
         elif isinstance(answer, InvalidInput):
             click.echo(f"error: {answer}\n")
         else:
@@ -71,7 +75,7 @@ def calendar(first: datetime, last: datetime, *, as_json: bool) -> None:
     try:
         for day in BusinessCalendar().days(first.date(), last.date()):
             if as_json:
-                _print_object(day.to_json())
+                print_object(day.to_json())
             else:
                 click.echo(_day_in_words(day))
     except InvalidInput as error:
@@ -87,7 +91,7 @@ def run(*, demo: bool) -> None:
     """
     from supportdesk.app import run_all
 
-    with _told_in_one_sentence():
+    with told_in_one_sentence():
         run_all(demo=demo, say=click.echo)
 
 
@@ -100,7 +104,7 @@ def demo_mail(*, count: int) -> None:
     from supportdesk.demo.send import open_door, send_fresh
     from supportdesk.settings import load_settings
 
-    with _told_in_one_sentence(), open_door(load_settings()) as door, _open_service() as runtime:
+    with told_in_one_sentence(), open_door(load_settings()) as door, open_service() as runtime:
         send_fresh(runtime, door, count, say=click.echo)
 
 
@@ -110,7 +114,7 @@ def web() -> None:
     from supportdesk.app import serve_web
     from supportdesk.settings import load_settings
 
-    with _told_in_one_sentence():
+    with told_in_one_sentence():
         serve_web(load_settings())
 
 
@@ -120,7 +124,7 @@ def worker() -> None:
     from supportdesk.app import run_worker
     from supportdesk.settings import load_settings
 
-    with _told_in_one_sentence():
+    with told_in_one_sentence():
         run_worker(load_settings())
 
 
@@ -130,20 +134,8 @@ def intake() -> None:
     from supportdesk.app import run_worker
     from supportdesk.settings import load_settings
 
-    with _told_in_one_sentence():
+    with told_in_one_sentence():
         run_worker(load_settings(), intake_only=True)
-
-
-@main.command()
-def migrate() -> None:
-    """Create the database or bring its schema up to date."""
-    from supportdesk.app import migrate as bring_up_to_date
-    from supportdesk.settings import load_settings
-
-    with _told_in_one_sentence():
-        settings = load_settings()
-        bring_up_to_date(settings)
-    click.echo("The database is up to date.")
 
 
 @main.command()
@@ -155,14 +147,14 @@ def explain(ticket: int, *, language: "Language", as_json: bool) -> None:
     from supportdesk.db.queries.ticket_page import list_reasons
     from supportdesk.routing.sentences import render_trace
 
-    with _open_service() as runtime, runtime.database.read() as session:
+    with open_service() as runtime, runtime.database.read() as session:
         reasons = list_reasons(session, ticket)
     if not reasons:
         raise click.ClickException(f"No decision about a ticket {ticket} is stored.")
     for why in reasons:
         sentences = render_trace(why.trace, language)
         if as_json:
-            _print_object(
+            print_object(
                 {
                     "decided_at": why.decided_at.isoformat(),
                     "rule": why.rule,
@@ -262,7 +254,7 @@ def import_people(file: BinaryIO, preview: bool, yes: bool, as_json: bool) -> No
     from supportdesk.actions import import_people as importing
 
     content = file.read()
-    with _open_service() as runtime:
+    with open_service() as runtime:
         report = importing.preview_import(runtime, content)
         _show_import(report, as_json=as_json)
         if report.problems:
@@ -274,7 +266,7 @@ def import_people(file: BinaryIO, preview: bool, yes: bool, as_json: bool) -> No
             _show_import(report, as_json=as_json)
             raise click.exceptions.Exit(1)
     if as_json:
-        _print_object({"type": "applied", "changes": len(report.plan.changes)})
+        print_object({"type": "applied", "changes": len(report.plan.changes)})
     else:
         click.echo("Done.")
 
@@ -290,7 +282,7 @@ def agent_password(username: str) -> None:
     """Give USERNAME a password: asked for, or the first line of standard input."""
     from supportdesk.actions.set_password import find_agent, set_password
 
-    with _open_service() as runtime:
+    with open_service() as runtime:
         agent_id = find_agent(runtime, username)
         set_password(runtime, None, agent_id, _ask_password())
     click.echo(f"{username} can log in with the new password; older sessions were ended.")
@@ -307,30 +299,9 @@ def mailbox_password(address: str) -> None:
     """Store the password for polling ADDRESS: asked for, or the first line of standard input."""
     from supportdesk.actions.mailboxes import set_mailbox_password
 
-    with _open_service() as runtime:
+    with open_service() as runtime:
         set_mailbox_password(runtime, None, address, _ask_password())
     click.echo(f"The password of {address} is stored, encrypted.")
-
-
-@contextmanager
-def _open_service() -> Iterator["Runtime"]:
-    """Open the service's parts for one command; what goes wrong is told in one sentence."""
-    from supportdesk.app import open_runtime
-
-    with _told_in_one_sentence():
-        runtime = open_runtime()
-        try:
-            yield runtime
-        finally:
-            runtime.database.close()
-
-
-@contextmanager
-def _told_in_one_sentence() -> Iterator[None]:
-    try:
-        yield
-    except SupportdeskError as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _ask_password() -> str:
@@ -349,9 +320,9 @@ def _show_import(report: "ImportReport", *, as_json: bool) -> None:
 
     if as_json:
         for problem in report.problems:
-            _print_object(show.problem_as_json(problem))
+            print_object(show.problem_as_json(problem))
         for change in () if report.problems else report.plan.changes:
-            _print_object(show.change_as_json(change))
+            print_object(show.change_as_json(change))
         return
     for problem in report.problems:
         click.echo(str(problem), err=True)
@@ -371,10 +342,6 @@ def _show_reason(why: "WhyHere", sentences: list[str]) -> None:
     if why.kept_for:
         click.echo(f"  The desk stayed: {why.kept_for} was working on it.")
     click.echo()
-
-
-def _print_object(values: dict[str, Any]) -> None:
-    click.echo(json.dumps(values))
 
 
 def _decision_in_words(decision: "Decision", language: "Language") -> str:

@@ -27,7 +27,7 @@ class BlobStore:
         key = key_of(content)
         path = self._path(key)
         if path.exists():
-            _flush_folder(path.parent)  # whoever is writing it just now may not be that far yet
+            flush_folder(path.parent)  # whoever is writing it just now may not be that far yet
             return key
         _make_folder(path.parent)
         aside = path.with_name(f".{key}.{secrets.token_hex(4)}")
@@ -37,7 +37,7 @@ class BlobStore:
         except BaseException:
             aside.unlink(missing_ok=True)
             raise
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
         return key
 
     def get(self, key: str) -> bytes:
@@ -78,7 +78,7 @@ def _make_folder(folder: Path) -> None:
     if not folder.exists():
         _make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
-        _flush_folder(folder.parent)
+        flush_folder(folder.parent)
 
 
 def _write_durably(path: Path, content: bytes) -> None:
@@ -88,7 +88,8 @@ def _write_durably(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Have the disk keep what was made, renamed or deleted in a folder."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

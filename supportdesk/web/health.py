@@ -7,7 +7,7 @@ from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 
 from supportdesk.actions.watch import LEAST_FREE_PERCENT, free_percent
-from supportdesk.db.migrate import current_revision, head_revision
+from supportdesk.db.migrate import schema_problem
 from supportdesk.db.queries.operations import watched_at
 from supportdesk.web.context import now, reading, runtime
 from supportdesk.web.gate import for_everybody
@@ -38,13 +38,10 @@ def ready() -> ResponseReturnValue:
 
 def _database() -> str:
     try:
-        found = current_revision(runtime().database.engine)
+        problem = schema_problem(runtime().database.engine)
     except sa.exc.SQLAlchemyError as error:
         return f"does not answer ({type(error).__name__})"
-    expected = head_revision()
-    if found != expected:
-        return f"is at revision {found or 'none'}, the code needs {expected}: run migrate"
-    return ""
+    return str(problem or "")
 
 
 def _seconds_since_watch() -> int | None:

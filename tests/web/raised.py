@@ -15,6 +15,8 @@ PACKAGE = Path(supportdesk.__file__).parent
 COMMAND_LINE = (
     "app.py",
     "settings.py",
+    "db/migrate.py",
+    "db/sqlite_file.py",
     "demo/",
     "actions/import_people.py",
     "actions/people_import/",

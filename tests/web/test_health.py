@@ -48,10 +48,10 @@ def test_alive_but_not_ready_without_its_database(quick_desk: Desk) -> None:
 
 def test_not_ready_on_an_old_schema(quick_desk: Desk) -> None:
     with quick_desk.world.runtime.database.write() as session:
-        session.execute(sa.text("UPDATE alembic_version SET version_num = 'old'"))
+        session.execute(sa.text("UPDATE alembic_version SET version_num = '2026_11_22_ground'"))
     answer = quick_desk.app.test_client().get("/readyz")
     assert answer.status_code == 503
-    assert "run migrate" in problems_of(answer)["database"]
+    assert "run `supportdesk migrate`" in problems_of(answer)["database"]
 
 
 def test_not_ready_without_room(quick_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from supportdesk.db.models.people import (
     Organisation,
     OrganisationNumber,
 )
+from supportdesk.db.models.schema import Phase, SchemaStep
 from supportdesk.db.models.staff import (
     Absence,
     Agent,
@@ -82,10 +83,12 @@ __all__ = [
     "OrganisationNumber",
     "OutboxMail",
     "OutboxState",
+    "Phase",
     "Receipt",
     "ReceiptState",
     "RequestLine",
     "Right",
+    "SchemaStep",
     "Service",
     "StoredAttachment",
     "StoredDecision",
