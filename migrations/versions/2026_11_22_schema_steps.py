@@ -1,14 +1,14 @@
 """Which migrations were done, and whether the version before them can still work.
 
 Revision: 2026_11_22_schema_steps
-Follows: 2026_11_22_alarms
+Follows: 2026_11_22_delivery_reports
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_22_schema_steps"
-down_revision = "2026_11_22_alarms"
+down_revision = "2026_11_22_delivery_reports"
 branch_labels = None
 depends_on = None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-BEFORE_THE_RULES = {"2026_11_22_ground", "2026_11_22_alarms"}
+BEFORE_THE_RULES = {"2026_11_22_ground", "2026_11_22_alarms", "2026_11_22_delivery_reports"}
 MIGRATIONS = [
     *sorted((ROOT / "migrations" / "versions").glob("2*.py")),
     *sorted((Path(__file__).parent / "future").glob("m*.py")),
