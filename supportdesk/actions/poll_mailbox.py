@@ -7,7 +7,8 @@ import sqlalchemy as sa
 from supportdesk.actions.keys import unseal
 from supportdesk.actions.receive_mail import Fetched, imap_identity, receive_fetched
 from supportdesk.actions.runtime import Runtime
-from supportdesk.channels.email.imap import Account, Cursor, FetchedMail, Polled, poll
+from supportdesk.channels.email.imap import Cursor, FetchedMail, Polled, poll
+from supportdesk.channels.email.imap_connection import Account
 from supportdesk.db.models import Mailbox, Receipt
 from supportdesk.errors import ChannelError, NotFound, SettingsError, write_down
 from supportdesk.messages import Channel

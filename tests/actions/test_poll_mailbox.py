@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from supportdesk.actions.claim_work import claim_work
 from supportdesk.actions.keys import seal
 from supportdesk.actions.poll_mailbox import poll_mailbox, polled_mailboxes
-from supportdesk.channels.email.imap import Account, Polled
+from supportdesk.channels.email.imap import Polled
+from supportdesk.channels.email.imap_connection import Account
 from supportdesk.db.database import Database
 from supportdesk.db.models import Mailbox as OurMailbox
 from supportdesk.db.models import Message, Receipt, ReceiptState, Ticket, Work, WorkState

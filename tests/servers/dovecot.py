@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from imapclient import IMAPClient
 
-from supportdesk.channels.email.imap import Account
+from supportdesk.channels.email.imap_connection import Account
 from tests.servers.certificates import Certificates, make_certificates
 
 PASSWORD = "příliš-žluťoučký-kůň"

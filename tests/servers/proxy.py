@@ -42,6 +42,10 @@ class Proxy:
         """Answer an IMAP command that contains `command` in the server's place."""
         self._fault = ("answer", command, text)
 
+    def say(self, text: bytes) -> None:
+        """Send `text` to the newest client in the server's place."""
+        self._sockets[-2].sendall(text)
+
     def work(self) -> None:
         """Pass everything on from now on."""
         self._fault = None

@@ -6,16 +6,15 @@ was stored, so a crash at any point means at worst that a mail is fetched twice.
 """
 
 import logging
-import ssl
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
-from imapclient import IMAPClient, SocketTimeout
-from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginError, ProtocolError
+from imapclient.exceptions import IMAPClientAbortError, ProtocolError
 
+from supportdesk.channels.email.imap_connection import Account, opened, reason_of
 from supportdesk.errors import ChannelError
 
 log = logging.getLogger(__name__)
@@ -25,22 +24,8 @@ _UIDS_A_SEARCH = 50_000
 _UIDS_A_QUESTION = 1_000  # databases bound the parameters of a statement
 _CONNECTIONS = 3  # a poll survives two mails at which the server breaks off
 _HEADER_BYTES = 256 * 1024  # enough of an oversize mail to know who wrote what about
-_TEMPORARY = ("[UNAVAILABLE]", "[INUSE]", "[LIMIT]", "[SERVERBUG]", "[CONTACTADMIN]")
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Where a mailbox is and how to get in. "none" sends the password in the clear."""
-
-    host: str
-    port: int
-    security: Literal["none", "starttls", "tls"]
-    username: str
-    password: str = field(repr=False)
-    folder: str = "INBOX"
-
-    def __str__(self) -> str:
-        return f"{self.username} ({self.folder}) at {self.host}:{self.port}"
+_ENOUGH_SECONDS = 60  # then it is the next mailbox's turn
+_MOST_SECONDS = 600  # the largest mail over a slow line takes five minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +62,16 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """What one poll did. Keep `cursor` for the next one; poll again at once when `has_more`."""
+    """What one poll did. Keep `cursor` for the next one; poll again at once when `has_more`.
+
+    `tells_news` is whether the server can tell of new mail by itself (IDLE).
+    """
 
     cursor: Cursor
     stored: int
     failures: tuple[Failure, ...]
     has_more: bool
+    tells_news: bool = False
 
 
 Known = Callable[[int, Sequence[int]], Collection[int]]
@@ -98,13 +87,16 @@ def poll(
     store: Callable[[FetchedMail], None],
     now: datetime,
     limit: int = 500,
-    timeout_seconds: float = 60,
+    timeout_seconds: float = 30,
+    enough_seconds: float = _ENOUGH_SECONDS,
+    most_seconds: float = _MOST_SECONDS,
 ) -> Polled:
     """Fetch what is new, in the order of UIDs, and give each mail to `store`, which commits it.
 
     A new UIDVALIDITY, or None as cursor, means that everything is looked at again. A mail whose
     fetching or `store` fails is reported and holds the cursor back, but not the others. `now`
-    stands in for an INTERNALDATE that cannot be read. At most `limit` mails are stored.
+    stands in for an INTERNALDATE that cannot be read. At most `limit` mails are stored, and no
+    further one is begun after `enough_seconds`; after `most_seconds` the connection is cut.
 
     Raises:
         ChannelError: the mailbox cannot be reached or opened. What was stored until then is to be
@@ -118,9 +110,15 @@ def poll(
         store=store,
         now=now,
         limit=limit,
+        enough_at=time.monotonic() + enough_seconds,
     )
+    cut_at = time.monotonic() + most_seconds
     for _ in range(_CONNECTIONS):
-        with _opened(account, timeout_seconds) as (client, folder):
+        left_seconds = max(cut_at - time.monotonic(), 0)
+        with opened(account, timeout_seconds=timeout_seconds, most_seconds=left_seconds) as (
+            client,
+            folder,
+        ):
             run.look(client, folder)
             if run.take(client):
                 return run.result()
@@ -135,13 +133,13 @@ def poll(
     )
 
 
-def end_of(account: Account, *, timeout_seconds: float = 60) -> Cursor:
+def end_of(account: Account, *, timeout_seconds: float = 30) -> Cursor:
     """Return the cursor behind the last mail: for a mailbox whose old mails are not requests.
 
     Raises:
         ChannelError: as `poll` does, so that this also tells whether an account works.
     """
-    with _opened(account, timeout_seconds) as (client, folder):
+    with opened(account, timeout_seconds=timeout_seconds) as (client, folder):
         uids = _uids_after(client, 0, folder)
         return Cursor(int(folder[b"UIDVALIDITY"]), max(uids, default=0))
 
@@ -157,6 +155,8 @@ class _Run:
     store: Callable[[FetchedMail], None]
     now: datetime
     limit: int
+    enough_at: float  # by time.monotonic()
+    tells_news: bool = False
     found: list[int] = field(default_factory=list)
     done: set[int] = field(default_factory=set)
     failures: dict[int, Failure] = field(default_factory=dict)
@@ -164,6 +164,7 @@ class _Run:
 
     def look(self, client: Any, folder: dict[bytes, Any]) -> None:
         """Learn which mails there are now and which of them were stored before."""
+        self.tells_news = client.has_capability("IDLE")
         uidvalidity = int(folder[b"UIDVALIDITY"])
         if self.cursor.uidvalidity != uidvalidity:
             self.cursor = Cursor(uidvalidity, 0)
@@ -180,8 +181,8 @@ class _Run:
 
     def take(self, client: Any) -> bool:
         """Fetch and store what waits; False when the connection died on the way."""
-        for uid in self.waiting():
-            if self.stored == self.limit:
+        for number, uid in enumerate(self.waiting()):
+            if self.stored == self.limit or (number and time.monotonic() > self.enough_at):
                 break
             try:
                 mail = _fetch(client, self.cursor.uidvalidity, uid, self.max_bytes, self.now)
@@ -206,7 +207,7 @@ class _Run:
 
     def _note(self, uid: int, step: str, error: Exception) -> None:
         log.warning("%s: mail with UID %d could not be %s", self.account, uid, step, exc_info=error)
-        self.failures[uid] = Failure(uid, _reason(error))
+        self.failures[uid] = Failure(uid, reason_of(error))
 
     def result(self) -> Polled:
         """Return what was done; the cursor stops before the first mail that is not done."""
@@ -217,6 +218,7 @@ class _Run:
             stored=self.stored,
             failures=tuple(self.failures.values()),
             has_more=bool(self.waiting()),
+            tells_news=self.tells_news,
         )
 
 
@@ -258,120 +260,3 @@ def _fetch(
 def _ask(client: Any, uid: int, *items: str) -> dict[bytes, Any] | None:
     answer: dict[bytes, Any] | None = client.fetch([uid], items).get(uid)
     return answer
-
-
-@contextmanager
-def _opened(account: Account, timeout_seconds: float) -> Iterator[tuple[Any, dict[bytes, Any]]]:
-    """Connect, log in and open the folder read-only; failures become ChannelErrors."""
-    try:
-        client = _connect(account, timeout_seconds)
-    except (OSError, IMAPClientError) as error:
-        raise _unreachable(account, error) from error
-    try:
-        _log_in(client, account)
-        yield client, _open_folder(client, account)
-    except (OSError, IMAPClientError) as error:
-        raise _unreachable(account, error) from error
-    finally:
-        _hang_up(client)
-
-
-def _connect(account: Account, timeout_seconds: float) -> Any:
-    timeout = SocketTimeout(connect=min(timeout_seconds, 20), read=timeout_seconds)
-    context = ssl.create_default_context()
-    client = IMAPClient(
-        account.host,
-        account.port,
-        ssl=account.security == "tls",
-        ssl_context=context if account.security == "tls" else None,
-        timeout=timeout,
-    )
-    # Aware instants; the default would be naive local ones.
-    client.normalise_times = False
-    if account.security == "starttls":
-        try:
-            client.starttls(context)
-        except BaseException:
-            _hang_up(client)
-            raise
-    return client
-
-
-def _log_in(client: Any, account: Account) -> None:
-    try:
-        if client.has_capability("AUTH=PLAIN"):
-            client.plain_login(account.username, account.password)
-        else:
-            client.login(account.username, account.password)
-    except (LoginError, UnicodeError) as error:
-        # IMAPClient makes a LoginError of a lost connection too.
-        if isinstance(error.__context__, IMAPClientAbortError):
-            raise _unreachable(account, error.__context__) from error
-        temporary = any(code in str(error).upper() for code in _TEMPORARY)
-        raise ChannelError(
-            "The mail server did not let us into the mailbox {account}: {reason}."
-            " Check the user name and password of this mailbox.",
-            permanent=not temporary,
-            account=str(account),
-            reason=_reason(error),
-        ) from error
-
-
-def _open_folder(client: Any, account: Account) -> dict[bytes, Any]:
-    try:
-        folder: dict[bytes, Any] = client.select_folder(account.folder, readonly=True)
-    except IMAPClientAbortError:
-        raise
-    except IMAPClientError as error:
-        temporary = any(code in str(error).upper() for code in _TEMPORARY)
-        raise ChannelError(
-            "The mailbox {account} has no folder that can be opened: {reason}."
-            " Check the folder name; there are: {folders}.",
-            permanent=not temporary,
-            account=str(account),
-            reason=_reason(error),
-            folders=_folders(client),
-        ) from error
-    if b"UIDVALIDITY" not in folder:
-        raise ChannelError(
-            "The server of mailbox {account} gives no UIDVALIDITY, so mails cannot be told apart."
-            " Use another folder or server.",
-            permanent=True,
-            account=str(account),
-        )
-    return folder
-
-
-def _folders(client: Any) -> list[str]:
-    return [str(name) for _flags, _delimiter, name in client.list_folders()]
-
-
-def _hang_up(client: Any) -> None:
-    """Say goodbye if somebody is still there; what was fetched is stored, whatever happens now."""
-    try:
-        client.logout()
-    except (OSError, IMAPClientError):
-        with suppress(OSError):
-            client.shutdown()
-
-
-def _unreachable(account: Account, error: Exception) -> ChannelError:
-    if isinstance(error, ssl.SSLError):
-        return ChannelError(
-            "The connection to mailbox {account} is not safe: {reason}. Check the server's"
-            " certificate, the host name and the security setting of this mailbox.",
-            permanent=True,
-            account=str(account),
-            reason=_reason(error),
-        )
-    return ChannelError(
-        "The mailbox {account} cannot be read now: {reason}. It is tried again;"
-        " check host, port and security if this lasts.",
-        permanent=False,
-        account=str(account),
-        reason=_reason(error),
-    )
-
-
-def _reason(error: Exception) -> str:
-    return " ".join((str(error) or type(error).__name__).split())[:500]

@@ -9,15 +9,8 @@ from typing import Any
 
 import pytest
 
-from supportdesk.channels.email.imap import (
-    Account,
-    Cursor,
-    Failure,
-    FetchedMail,
-    Polled,
-    end_of,
-    poll,
-)
+from supportdesk.channels.email.imap import Cursor, Failure, FetchedMail, Polled, end_of, poll
+from supportdesk.channels.email.imap_connection import Account
 from supportdesk.errors import ChannelError
 from tests.servers.dovecot import Mailbox
 from tests.servers.proxy import Proxy
@@ -301,6 +294,23 @@ def test_a_connection_that_dies_amid_a_mail_loses_nothing(
         assert run(account, desk, first.cursor).cursor.last_uid == 3
     assert desk.raws == [mail("1"), mail("3"), mail("2 poison", 5000)]
     assert desk.fetched == 3
+
+
+def test_a_server_that_never_comes_to_an_end_is_cut_off(mailbox: Mailbox, desk: Desk) -> None:
+    mailbox.append(mail("1"))
+    with through(mailbox) as (proxy, account):
+        proxy.stall(b"SEARCH")
+        with pytest.raises(ChannelError, match="cannot be read now") as caught:
+            run(account, desk, timeout_seconds=3600, most_seconds=0.5)
+        assert not caught.value.permanent
+
+
+def test_a_slow_mailbox_gives_way_to_others_after_each_mail(mailbox: Mailbox, desk: Desk) -> None:
+    mailbox.append(mail("1"), mail("2"))
+    first = run(mailbox.account, desk, enough_seconds=0)
+    assert (first.stored, first.has_more) == (1, True)
+    assert run(mailbox.account, desk, first.cursor, enough_seconds=0).has_more is False
+    assert desk.raws == [mail("1"), mail("2")]
 
 
 def test_a_server_that_always_breaks_off_is_reported(mailbox: Mailbox, desk: Desk) -> None:
