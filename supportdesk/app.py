@@ -27,6 +27,7 @@ from supportdesk.db.migrate import downgrade, schema_problem, upgrade
 from supportdesk.db.sqlite_file import keep_copy
 from supportdesk.demo import AUTHSERV_ID, demo_log_ins, is_empty, load_demo
 from supportdesk.errors import SettingsError
+from supportdesk.jobs.listeners import Listeners
 from supportdesk.jobs.supervisor import supervise
 from supportdesk.jobs.worker import INTAKE_LANES, LANES, Worker
 from supportdesk.settings import Settings, load_settings
@@ -107,6 +108,7 @@ def run_worker(settings: Settings, *, intake_only: bool = False) -> None:
         worker = Worker(runtime, parser, lanes=INTAKE_LANES if intake_only else LANES)
         worker.start()
         parts.callback(worker.stop)
+        parts.enter_context(Listeners(runtime, worker.wake))
         if settings.door_port:
             parts.enter_context(open_door(runtime, worker.mail_came))
         stop.wait()

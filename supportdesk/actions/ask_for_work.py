@@ -11,20 +11,22 @@ _ATTEMPTS = 3
 
 def ask_for_work(
     runtime: Runtime, kind: Kind, payload: dict[str, Any], *, name: str, slot: str
-) -> None:
-    """Ask for work unless somebody asked for it in this slot, or it is not yet done.
+) -> bool:
+    """Ask for work unless somebody asked for it in this slot, or it is not yet done: then False.
 
     Work that takes longer than its slot would otherwise pile up: one mailbox that hangs would soon
     keep every thread busy.
     """
     now = runtime.clock()
     with runtime.database.write() as session:
-        if not is_asked_for(session, name):
-            enqueue(
-                session,
-                kind,
-                payload,
-                now=now,
-                max_attempts=_ATTEMPTS,
-                dedupe_key=f"{name}:{slot}",
-            )
+        if is_asked_for(session, name):
+            return False
+        enqueue(
+            session,
+            kind,
+            payload,
+            now=now,
+            max_attempts=_ATTEMPTS,
+            dedupe_key=f"{name}:{slot}",
+        )
+        return True

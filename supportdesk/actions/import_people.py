@@ -63,7 +63,7 @@ def import_people(runtime: Runtime, content: bytes, *, filename: str) -> ImportR
         report = _prepare(session, content_read, runtime)
         if report.problems or not report.plan.changes:
             return report
-        write_plan(session, report.plan)
+        write_plan(session, report.plan, now=now)
         move_open_tickets(session, now=now)
         record_audit(
             session,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Literal
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from supportdesk.actions.agents import must_administer
 from supportdesk.actions.history import actor_of, record_audit
 from supportdesk.actions.keys import seal
+from supportdesk.actions.poll_mailbox import ask_for_poll
 from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email.addresses import is_address, normalise_address
 from supportdesk.db.models import Mailbox
@@ -61,7 +63,8 @@ def save_mailbox(
     with runtime.database.write() as session:
         mailbox = _mailbox(session, mailbox_id)
         had_password = bool(mailbox.imap_password)
-        apply_mailbox(session, mailbox, details)
+        apply_mailbox(session, mailbox, details, now=runtime.clock())
+        _try_at_once(mailbox)
         if password is not None:
             mailbox.imap_password = seal(runtime.secret_key, password)
         elif had_password and mailbox.imap_host and not mailbox.imap_password:
@@ -83,14 +86,9 @@ def set_mailbox_password(
     """Store, sealed, the password with which a mailbox is polled."""
     must_administer(viewer)
     with runtime.database.write() as session:
-        mailbox = session.scalar(
-            sa.select(Mailbox).where(Mailbox.address == normalise_address(address))
-        )
-        if mailbox is None:
-            raise NotFound(
-                "There is no mailbox {address}; import or add it first.", address=address
-            )
+        mailbox = _mailbox_at(session, address)
         mailbox.imap_password = seal(runtime.secret_key, password)
+        _try_at_once(mailbox)
         record_audit(
             session,
             "mailbox_password_set",
@@ -98,6 +96,27 @@ def set_mailbox_password(
             at=runtime.clock(),
             subject=f"mailbox:{mailbox.id}",
         )
+
+
+def try_mailbox_now(runtime: Runtime, viewer: Viewer, mailbox_id: int) -> None:
+    """Poll a mailbox at once, however long it was to be left alone after its failures.
+
+    Raises:
+        Conflict: it is not polled at all.
+    """
+    must_administer(viewer)
+    with runtime.database.write() as session:
+        mailbox = _mailbox(session, mailbox_id)
+        if mailbox.imap_host is None or not mailbox.is_active:
+            raise Conflict(
+                "The mailbox {address} is not polled; give it a server and take it into use first.",
+                address=mailbox.address,
+            )
+        _try_at_once(mailbox)
+        is_failing = mailbox.failing_since is not None
+    ask_for_poll(
+        runtime, mailbox_id, slot=f"asked-{runtime.clock().isoformat()}", is_failing=is_failing
+    )
 
 
 def check_mailbox(details: MailboxDetails) -> None:
@@ -122,7 +141,9 @@ def check_mailbox(details: MailboxDetails) -> None:
         raise InvalidInput("A mailbox that is polled needs a user name for its server.")
 
 
-def apply_mailbox(session: Session, mailbox: Mailbox, details: MailboxDetails) -> None:
+def apply_mailbox(
+    session: Session, mailbox: Mailbox, details: MailboxDetails, *, now: datetime
+) -> None:
     """Write checked details to the row, inside the caller's transaction.
 
     Another server, user or folder is another mailbox: it is read from its beginning. A password is
@@ -135,7 +156,7 @@ def apply_mailbox(session: Session, mailbox: Mailbox, details: MailboxDetails) -
     holder = session.scalar(sa.select(Mailbox.id).where(Mailbox.address == address))
     if holder not in {None, mailbox.id}:
         raise Conflict("There is a mailbox {address} already; change that one.", address=address)
-    before, account_before = _place(mailbox), _account(mailbox)
+    before, account_before, was_active = _place(mailbox), _account(mailbox), mailbox.is_active
     mailbox.address = address
     mailbox.name = details.name.strip() or address
     mailbox.topic = details.topic
@@ -147,10 +168,19 @@ def apply_mailbox(session: Session, mailbox: Mailbox, details: MailboxDetails) -
     mailbox.imap_folder = details.imap_folder or "INBOX"
     if _place(mailbox) != before:
         mailbox.uidvalidity, mailbox.last_uid = None, 0
+        mailbox.polled_since, mailbox.last_success_at, mailbox.last_error = now, None, None
+        mailbox.failing_since, mailbox.rescanned_at = None, None
+        mailbox.tells_news = False
+    if mailbox.is_active and not was_active:
+        mailbox.polled_since = now
     if _account(mailbox) != account_before:
         mailbox.imap_password = ""
     session.add(mailbox)
     session.flush()
+
+
+def _try_at_once(mailbox: Mailbox) -> None:
+    mailbox.failures, mailbox.next_try_at = 0, None
 
 
 def _place(mailbox: Mailbox) -> tuple[object, ...]:
@@ -165,6 +195,15 @@ def _account(mailbox: Mailbox) -> tuple[object, ...]:
         mailbox.imap_username,
         mailbox.imap_security == "none",
     )
+
+
+def _mailbox_at(session: Session, address: str) -> Mailbox:
+    mailbox = session.scalar(
+        sa.select(Mailbox).where(Mailbox.address == normalise_address(address)).with_for_update()
+    )
+    if mailbox is None:
+        raise NotFound("There is no mailbox {address}; import or add it first.", address=address)
+    return mailbox
 
 
 def _mailbox(session: Session, mailbox_id: int | None) -> Mailbox:

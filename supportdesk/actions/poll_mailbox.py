@@ -1,19 +1,28 @@
 """Fetch what is new in a polled mailbox and keep it, mail by mail."""
 
+import logging
+import secrets
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 
 import sqlalchemy as sa
 
-from supportdesk.actions.keys import unseal
+from supportdesk.actions.ask_for_work import ask_for_work
+from supportdesk.actions.mailbox_account import account_of
 from supportdesk.actions.receive_mail import Fetched, imap_identity, receive_fetched
 from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email.imap import Cursor, FetchedMail, Polled, poll
 from supportdesk.channels.email.imap_connection import Account
 from supportdesk.db.models import Mailbox, Receipt
+from supportdesk.db.queries.mailboxes import DueMailbox, due_mailboxes
+from supportdesk.db.work import Kind
 from supportdesk.errors import ChannelError, NotFound, SettingsError, write_down
 from supportdesk.messages import Channel
 
+log = logging.getLogger(__name__)
+
 _AT_ONCE = 500
+_LONGEST_WAIT_SECONDS = 600
 
 
 def poll_mailbox(runtime: Runtime, mailbox_id: int) -> Polled:
@@ -38,35 +47,46 @@ def poll_mailbox(runtime: Runtime, mailbox_id: int) -> Polled:
     except (ChannelError, SettingsError) as error:
         _remember_failure(runtime, mailbox_id, write_down(error))
         raise
-    _remember(runtime, mailbox_id, polled)
+    _remember(runtime, mailbox_id, account, cursor, polled)
     return polled
 
 
-def polled_mailboxes(runtime: Runtime) -> list[int]:
-    """List the active mailboxes that have an IMAP host."""
+def mailboxes_to_poll(runtime: Runtime) -> list[DueMailbox]:
+    """List the mailboxes that are to be polled now."""
     with runtime.database.read() as session:
-        return list(
-            session.scalars(
-                sa.select(Mailbox.id).where(Mailbox.is_active, Mailbox.imap_host.is_not(None))
-            )
-        )
+        return due_mailboxes(session, now=runtime.clock())
+
+
+def ask_for_poll(runtime: Runtime, mailbox_id: int, *, slot: str, is_failing: bool = False) -> bool:
+    """Ask for a poll of this mailbox; False when one was asked for and is not yet done.
+
+    One that `is_failing` is polled by threads of their own, so that it holds up no other.
+    """
+    return ask_for_work(
+        runtime,
+        Kind.POLL_AGAIN if is_failing else Kind.POLL,
+        {"mailbox_id": mailbox_id},
+        name=f"poll:{mailbox_id}",
+        slot=slot,
+    )
+
+
+def seconds_until_next_try(failures: int, *, poll_seconds: int) -> float:
+    """Give how long to leave a mailbox alone after so many failures in a row.
+
+    The time between polls, doubling, at most ten minutes; a fifth of it is left to chance, so that
+    many mailboxes of one server do not come back to it together.
+    """
+    longest = min(_LONGEST_WAIT_SECONDS, poll_seconds << min(failures - 1, 10))
+    return longest * (1 - secrets.randbelow(201) / 1000)
 
 
 def _where(runtime: Runtime, mailbox_id: int) -> tuple[Account, Cursor | None]:
     with runtime.database.read() as session:
         mailbox = session.get(Mailbox, mailbox_id)
-        if mailbox is None or mailbox.imap_host is None:
-            raise NotFound(
-                "Mailbox {mailbox} is not polled; give it an IMAP host first.", mailbox=mailbox_id
-            )
-        account = Account(
-            host=mailbox.imap_host,
-            port=mailbox.imap_port,
-            security=mailbox.imap_security,
-            username=mailbox.imap_username,
-            password=unseal(runtime.secret_key, mailbox.imap_password),
-            folder=mailbox.imap_folder,
-        )
+        if mailbox is None:
+            raise NotFound("There is no mailbox {mailbox}.", mailbox=mailbox_id)
+        account = account_of(runtime, mailbox)
         if mailbox.uidvalidity is None:
             return account, None
         return account, Cursor(mailbox.uidvalidity, mailbox.last_uid)
@@ -97,13 +117,38 @@ def _fetched(mailbox_id: int, mail: FetchedMail) -> Fetched:
     )
 
 
-def _remember(runtime: Runtime, mailbox_id: int, polled: Polled) -> None:
+def _remember(
+    runtime: Runtime, mailbox_id: int, account: Account, cursor: Cursor | None, polled: Polled
+) -> None:
+    now = runtime.clock()
+    is_rescan = cursor is not None and cursor.uidvalidity != polled.cursor.uidvalidity
+    if is_rescan:
+        log.warning(
+            "%s was made anew (its UIDVALIDITY is %d now): all its mails are looked at again, and"
+            " those that are tickets already become no second ones.",
+            account,
+            polled.cursor.uidvalidity,
+        )
     with runtime.database.write() as session:
         mailbox = session.get_one(Mailbox, mailbox_id)
+        if not _is_where(mailbox, account):
+            return  # changed meanwhile: this cursor tells nothing about the other folder
         mailbox.uidvalidity = polled.cursor.uidvalidity
         mailbox.last_uid = polled.cursor.last_uid
-        mailbox.last_success_at = runtime.clock()
+        mailbox.last_success_at = now
         mailbox.last_error = _problem(polled)
+        mailbox.failures, mailbox.failing_since, mailbox.next_try_at = 0, None, None
+        mailbox.tells_news = polled.tells_news
+        if is_rescan:
+            mailbox.rescanned_at = now
+
+
+def _is_where(mailbox: Mailbox, account: Account) -> bool:
+    return (mailbox.imap_host, mailbox.imap_username, mailbox.imap_folder) == (
+        account.host,
+        account.username,
+        account.folder,
+    )
 
 
 def _problem(polled: Polled) -> str | None:
@@ -119,5 +164,13 @@ def _problem(polled: Polled) -> str | None:
 
 
 def _remember_failure(runtime: Runtime, mailbox_id: int, problem: str) -> None:
+    now = runtime.clock()
+    poll_seconds = runtime.settings.imap_poll_seconds
     with runtime.database.write() as session:
-        session.get_one(Mailbox, mailbox_id).last_error = problem
+        mailbox = session.get_one(Mailbox, mailbox_id)
+        mailbox.last_error = problem
+        mailbox.failures += 1
+        mailbox.failing_since = mailbox.failing_since or now
+        mailbox.next_try_at = now + timedelta(
+            seconds=seconds_until_next_try(mailbox.failures, poll_seconds=poll_seconds)
+        )

@@ -14,7 +14,7 @@ from supportdesk.errors import Conflict, InvalidInput, NotAllowed, NotFound
 
 
 def replay_receipt(runtime: Runtime, viewer: Viewer, receipt_id: int) -> None:
-    """Try a quarantined request again.
+    """Try a quarantined request again; a mail that was too large is fetched whole first.
 
     Raises:
         Conflict: it is not in quarantine (any more).
@@ -24,9 +24,10 @@ def replay_receipt(runtime: Runtime, viewer: Viewer, receipt_id: int) -> None:
     now = runtime.clock()
     with runtime.database.write() as session:
         _leave_quarantine(session, receipt_id, ReceiptState.RECEIVED)
+        is_truncated = session.get_one(Receipt, receipt_id).is_truncated
         enqueue(
             session,
-            Kind.ROUTE,
+            Kind.FETCH if is_truncated else Kind.ROUTE,
             {"receipt_id": receipt_id},
             now=now,
             max_attempts=runtime.settings.work_attempts,

@@ -127,16 +127,21 @@ def receive_fetched(runtime: Runtime, mail: Fetched) -> None:
     if mail.is_truncated:
         row |= {
             "state": ReceiptState.QUARANTINED,
-            "problem": write_down(_too_large(runtime.settings.mail_max_mib)),
+            "problem": write_down(too_large(runtime.settings.mail_max_mib)),
+            "is_truncated": True,
         }
     with runtime.database.write() as session:
+        if mail.is_truncated and _has_moved(session, row):
+            return
         _keep(session, [row], now=now, max_attempts=runtime.settings.work_attempts)
 
 
-def _too_large(most: int) -> Unreadable:
+def too_large(most: int) -> Unreadable:
+    """Say that of this mail only the header was fetched."""
     return Unreadable(
         "The mail is larger than {most} MiB; only its header was fetched, the mail is still in the"
-        " mailbox.",
+        " mailbox. Read it there, or have the setting mail_max_mib raised and try again: then it is"
+        " fetched whole.",
         most=most,
     )
 
@@ -144,6 +149,35 @@ def _too_large(most: int) -> Unreadable:
 def imap_identity(mailbox_id: int, uidvalidity: int, uid: int) -> str:
     """Give the identity of a mail in a polled mailbox. Source: RFC 3501 §2.3.1.1."""
     return f"imap:{mailbox_id}:{uidvalidity}:{uid}"
+
+
+def imap_place(identity: str) -> tuple[int, int]:
+    """Give UIDVALIDITY and UID of what `imap_identity` made."""
+    _channel, _mailbox, uidvalidity, uid = identity.split(":")
+    return int(uidvalidity), int(uid)
+
+
+def _has_moved(session: Session, row: dict[str, Any]) -> bool:
+    """Tell whether a mail kept as its header is known from before its folder was made anew.
+
+    Whole ones are recognised by their content when they are routed; this one waits for a person,
+    who is not asked twice. Its receipt takes the new identity, by which the rest can be fetched.
+    """
+    folder = row["external_id"].rpartition(":")[0]
+    known = session.scalar(
+        sa.select(Receipt.id)
+        .where(Receipt.is_truncated, Receipt.mailbox_id == row["mailbox_id"])
+        .where(Receipt.blob_key == row["blob_key"], Receipt.size_bytes == row["size_bytes"])
+        .where(Receipt.external_id.not_like(f"{folder}:%"))
+        .order_by(Receipt.id)
+        .limit(1)
+    )
+    if known is None:
+        return False
+    session.execute(
+        sa.update(Receipt).where(Receipt.id == known).values(external_id=row["external_id"])
+    )
+    return True
 
 
 def _plausible(received_at: datetime, now: datetime) -> datetime:

@@ -45,11 +45,13 @@ def show_given_up(
 ) -> None:
     """Bring work that nobody will do any more before people's eyes."""
     match kind:
-        case Kind.ROUTE:
+        case Kind.ROUTE | Kind.FETCH:
             quarantine(session, payload["receipt_id"], problem)
         case Kind.SEND:
             mail_failed(session, payload["outbox_id"], problem, now=now)
-        case Kind.POLL | Kind.HAND_BACK | Kind.FOLLOW | Kind.CLOSE | Kind.PRUNE | Kind.WATCH:
+        case Kind.POLL | Kind.POLL_AGAIN | Kind.HAND_BACK | Kind.FOLLOW | Kind.CLOSE:
+            pass  # comes again by itself in a later slot
+        case Kind.PRUNE | Kind.WATCH:
             pass  # comes again by itself in a later slot
         case Kind.ALARM:
             pass  # pages tell of the alarm, and of this work

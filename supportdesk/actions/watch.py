@@ -44,6 +44,8 @@ WORK_NAMES: Mapping[str, SupportdeskError] = {
     Kind.ROUTE: SupportdeskError("routing of requests"),
     Kind.SEND: SupportdeskError("sending of mail"),
     Kind.POLL: SupportdeskError("reading of mailboxes"),
+    Kind.POLL_AGAIN: SupportdeskError("reading of mailboxes that failed before"),
+    Kind.FETCH: SupportdeskError("fetching of large mails"),
     Kind.HAND_BACK: SupportdeskError("handing back the night's work"),
     Kind.FOLLOW: SupportdeskError("following new assignments"),
     Kind.CLOSE: SupportdeskError("closing of resolved requests"),

@@ -31,6 +31,8 @@ class Kind(StrEnum):
     ROUTE = "route"  # understand a receipt and bring it to its desk
     SEND = "send"  # hand an outgoing mail to the relay
     POLL = "poll"  # fetch what is new in a mailbox
+    POLL_AGAIN = "poll_again"  # the same for one that failed the last time
+    FETCH = "fetch"  # fetch a mail whole of which there is only the header
     HAND_BACK = "hand_back"  # give the night's work to the consultants
     FOLLOW = "follow"  # move open tickets to the consultants assigned today
     CLOSE = "close"  # close what has been resolved long enough

@@ -1,14 +1,14 @@
 """What is done for each kind of work, and what a failure leads to."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from supportdesk.actions.ask_for_work import ask_for_work
 from supportdesk.actions.close_resolved import close_resolved
+from supportdesk.actions.fetch_whole import fetch_whole
 from supportdesk.actions.hand_back import hand_back
 from supportdesk.actions.intake.route_mail import Parser, route_mail
 from supportdesk.actions.owners import follow_assignments
-from supportdesk.actions.poll_mailbox import poll_mailbox
+from supportdesk.actions.poll_mailbox import ask_for_poll, poll_mailbox
 from supportdesk.actions.prune import prune
 from supportdesk.actions.runtime import Runtime
 from supportdesk.actions.send_mail import send_mail
@@ -19,6 +19,14 @@ from supportdesk.db.work import Claim, Kind, LeaseLost
 from supportdesk.errors import SupportdeskError, write_down
 
 log = logging.getLogger(__name__)
+
+_SCHEDULED: Mapping[Kind, Callable[[Runtime], object]] = {
+    Kind.HAND_BACK: hand_back,
+    Kind.CLOSE: close_resolved,
+    Kind.FOLLOW: follow_assignments,
+    Kind.PRUNE: prune,
+    Kind.WATCH: watch,
+}
 
 
 def handle(runtime: Runtime, parser: Parser, claims: Sequence[Claim]) -> None:
@@ -57,34 +65,24 @@ def _do(runtime: Runtime, claim: Claim) -> None:
     match Kind(claim.kind):
         case Kind.SEND:
             send_mail(runtime, claim)
-        case Kind.POLL:
+        case Kind.POLL | Kind.POLL_AGAIN:
             _poll(runtime, claim)
-        case Kind.HAND_BACK:
-            hand_back(runtime)
-            work_done(runtime, claim)
-        case Kind.CLOSE:
-            close_resolved(runtime)
-            work_done(runtime, claim)
-        case Kind.FOLLOW:
-            follow_assignments(runtime)
-            work_done(runtime, claim)
-        case Kind.PRUNE:
-            prune(runtime)
-            work_done(runtime, claim)
-        case Kind.WATCH:
-            watch(runtime)
-            work_done(runtime, claim)
+        case Kind.FETCH:
+            fetch_whole(runtime, claim)
         case Kind.ALARM:
             tell_alarms(runtime, claim)
             work_done(runtime, claim)
         case Kind.ROUTE:
             raise AssertionError("Routing is done in batches.")
+        case scheduled:
+            _SCHEDULED[scheduled](runtime)
+            work_done(runtime, claim)
 
 
 def _poll(runtime: Runtime, claim: Claim) -> None:
     """Poll, and ask for more of it at once when there is more; what failed stands with the mailbox.
 
-    A mailbox that cannot be read comes again in the next slot anyway.
+    A mailbox that cannot be read comes again by itself, later each time.
     """
     mailbox_id = claim.payload["mailbox_id"]
     has_more = False
@@ -94,13 +92,7 @@ def _poll(runtime: Runtime, claim: Claim) -> None:
         log.warning("%s", error)
     work_done(runtime, claim)
     if has_more:
-        ask_for_work(
-            runtime,
-            Kind.POLL,
-            claim.payload,
-            name=f"poll:{mailbox_id}",
-            slot=f"after-{claim.id}",
-        )
+        ask_for_poll(runtime, mailbox_id, slot=f"after-{claim.id}")
 
 
 def _named(error: Exception) -> SupportdeskError:

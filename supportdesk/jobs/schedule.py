@@ -10,7 +10,7 @@ from datetime import datetime
 
 from supportdesk.actions.ask_for_work import ask_for_work
 from supportdesk.actions.hand_back import is_hand_back_due
-from supportdesk.actions.poll_mailbox import polled_mailboxes
+from supportdesk.actions.poll_mailbox import ask_for_poll, mailboxes_to_poll
 from supportdesk.actions.runtime import Runtime
 from supportdesk.db.work import Kind
 
@@ -38,16 +38,10 @@ def jobs(runtime: Runtime) -> tuple[Job, ...]:
 
 
 def poll_all(runtime: Runtime, seconds: int) -> None:
-    """Ask for a poll of each mailbox in this slot."""
+    """Ask for a poll of each mailbox in this slot, but for those that wait after a failure."""
     slot = _slot(runtime.clock(), seconds)
-    for mailbox_id in polled_mailboxes(runtime):
-        ask_for_work(
-            runtime,
-            Kind.POLL,
-            {"mailbox_id": mailbox_id},
-            name=f"poll:{mailbox_id}",
-            slot=slot,
-        )
+    for mailbox in mailboxes_to_poll(runtime):
+        ask_for_poll(runtime, mailbox.id, slot=slot, is_failing=mailbox.is_failing)
 
 
 def hand_back_if_due(runtime: Runtime) -> None:

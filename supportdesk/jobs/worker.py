@@ -50,6 +50,9 @@ LANES = (
     Lane((Kind.ROUTE,), threads=2, batch=40, lease_seconds=120),
     Lane((Kind.SEND, Kind.ALARM), threads=2, batch=1, lease_seconds=600),
     Lane((Kind.POLL,), threads=2, batch=1, lease_seconds=900),
+    # Mailboxes that failed have threads of their own: while these wait for an answer, the others
+    # are read.
+    Lane((Kind.POLL_AGAIN, Kind.FETCH), threads=2, batch=1, lease_seconds=900),
     Lane(
         (Kind.HAND_BACK, Kind.FOLLOW, Kind.CLOSE, Kind.PRUNE, Kind.WATCH),
         threads=1,
@@ -58,7 +61,9 @@ LANES = (
     ),
 )
 
-INTAKE_LANES = tuple(lane for lane in LANES if Kind.POLL in lane.kinds)
+INTAKE_LANES = tuple(
+    lane for lane in LANES if not {Kind.POLL, Kind.POLL_AGAIN}.isdisjoint(lane.kinds)
+)
 """What a process does that only takes requests in."""
 
 

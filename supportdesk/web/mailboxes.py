@@ -4,7 +4,13 @@ from flask import Blueprint, flash, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from supportdesk.actions.mailboxes import SECURITY, TOPICS, MailboxDetails, save_mailbox
+from supportdesk.actions.mailboxes import (
+    SECURITY,
+    TOPICS,
+    MailboxDetails,
+    save_mailbox,
+    try_mailbox_now,
+)
 from supportdesk.db.queries.mailboxes import MailboxRow, find_mailbox, list_mailboxes
 from supportdesk.errors import Conflict, InvalidInput, NotFound
 from supportdesk.routing.facts import TopicKind
@@ -22,7 +28,12 @@ mailboxes = Blueprint("mailboxes", __name__, url_prefix="/settings/mailboxes")
 @for_administrators
 def show_list() -> ResponseReturnValue:
     """Show all mailboxes and how their polling goes."""
-    return render_page("mailboxes.html", menu="mailboxes", rows=list_mailboxes(reading()))
+    return render_page(
+        "mailboxes.html",
+        menu="mailboxes",
+        rows=list_mailboxes(reading()),
+        poll_seconds=runtime().settings.imap_poll_seconds,
+    )
 
 
 @mailboxes.get("/new")
@@ -45,6 +56,15 @@ def show(mailbox_id: int) -> ResponseReturnValue:
     """Show one mailbox."""
     found = _found(mailbox_id)
     return _form(found, _stored(found))
+
+
+@mailboxes.post("/<int:mailbox_id>/poll")
+@for_administrators
+def poll_now(mailbox_id: int) -> ResponseReturnValue:
+    """Read a mailbox at once, however long it was to be left alone."""
+    try_mailbox_now(runtime(), viewer(), mailbox_id)
+    flash(_("The mailbox is being read now; how it went stands here in a moment."))
+    return redirect(url_for("mailboxes.show_list"), 303)
 
 
 @mailboxes.post("/<int:mailbox_id>")

@@ -170,6 +170,7 @@ TABLE: tuple[Row, ...] = (
     ("GET", "/settings/mailboxes/<mailbox>", {},                     (302, 403, 403, 403, 403, 403, 403, 403, 200)),
     ("POST", "/settings/mailboxes/<mailbox>", {"address": "business@example.com", "imap_port": "993", "imap_security": "tls", "is_active": "on"},
                                                                      (302, 403, 403, 403, 403, 403, 403, 403, 303)),
+    ("POST", "/settings/mailboxes/<mailbox>/poll", {},               (302, 403, 403, 403, 403, 403, 403, 403, 409)),
     # There is a sandbox in demos only; elsewhere it does not exist (test_sandbox.py).
     ("GET", "/sandbox", {},                                          (302, 404, 404, 404, 404, 404, 404, 404, 403)),
     ("GET", "/sandbox/mail.eml", {},                                 (302, 404, 404, 404, 404, 404, 404, 404, 403)),

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -38,7 +39,7 @@ Changes = Sequence[Change]
 Ids = Mapping[Any, int]
 
 
-def write_plan(session: Session, plan: Plan) -> None:
+def write_plan(session: Session, plan: Plan, *, now: datetime) -> None:
     """Add and change everything.
 
     Raises:
@@ -58,7 +59,7 @@ def write_plan(session: Session, plan: Plan) -> None:
     for change in changes["closing_day"]:
         session.merge(ClosingDay(on_date=change.key[0], name=change.after["name"]))
     for change in changes["mailbox"]:
-        _write_mailbox(session, change)
+        _write_mailbox(session, change, now)
 
 
 def _write_contracts(session: Session, changes: Changes) -> None:
@@ -218,13 +219,13 @@ def _write_absences(session: Session, changes: Changes) -> None:
     _save(session, Absence, changes, rows, known, keys=keys)
 
 
-def _write_mailbox(session: Session, change: Change) -> None:
+def _write_mailbox(session: Session, change: Change, now: datetime) -> None:
     address = str(change.key[0])
     mailbox = session.scalar(sa.select(Mailbox).where(Mailbox.address == address)) or Mailbox()
     details = MailboxDetails(
         address=address, is_active=mailbox.is_active is not False, **change.after
     )
-    apply_mailbox(session, mailbox, details)
+    apply_mailbox(session, mailbox, details, now=now)
 
 
 def _ids(session: Session, key: sa.orm.InstrumentedAttribute[str]) -> Ids:

@@ -144,6 +144,29 @@ def end_of(account: Account, *, timeout_seconds: float = 30) -> Cursor:
         return Cursor(int(folder[b"UIDVALIDITY"]), max(uids, default=0))
 
 
+def fetch_one(
+    account: Account,
+    uidvalidity: int,
+    uid: int,
+    *,
+    max_bytes: int,
+    now: datetime,
+    timeout_seconds: float = 30,
+) -> FetchedMail | None:
+    """Fetch the mail that had this UID, None when it is not there any more.
+
+    Raises:
+        ChannelError: the mailbox cannot be reached or opened.
+    """
+    with opened(account, timeout_seconds=timeout_seconds, most_seconds=_MOST_SECONDS) as (
+        client,
+        folder,
+    ):
+        if int(folder[b"UIDVALIDITY"]) != uidvalidity:
+            return None
+        return _fetch(client, uidvalidity, uid, max_bytes, now)
+
+
 @dataclass(slots=True)
 class _Run:
     """One poll, over all its connections."""

@@ -16,7 +16,11 @@ class Mailbox(Base):
     """One of our addresses. Without an IMAP host its mail comes through the door only.
 
     `topic` is the topic that writing to this address tells (technical, business), None for none.
-    `imap_password` is sealed with the service's secret key.
+    `imap_password` is sealed with the service's secret key. `polled_since` is when polling was set
+    up, None when that was before anybody noted it; `failures` counts those in a row, and before
+    `next_try_at` there is no further attempt. `listener` names the process that holds a connection
+    on which the server tells of news, and lets go of it unless it says so again before
+    `listened_until`. `rescanned_at` is when a new UIDVALIDITY was last found.
     """
 
     __tablename__ = "mailbox"
@@ -37,8 +41,16 @@ class Mailbox(Base):
     imap_folder: Mapped[str] = mapped_column(default="INBOX")
     uidvalidity: Mapped[int | None]
     last_uid: Mapped[int] = mapped_column(default=0)
+    polled_since: Mapped[datetime | None]
     last_success_at: Mapped[datetime | None]
     last_error: Mapped[str | None]
+    failures: Mapped[int] = mapped_column(default=0)
+    failing_since: Mapped[datetime | None]
+    next_try_at: Mapped[datetime | None]
+    rescanned_at: Mapped[datetime | None]
+    tells_news: Mapped[bool] = mapped_column(default=False)
+    listener: Mapped[str | None] = mapped_column(sa.String(40))
+    listened_until: Mapped[datetime | None]
 
 
 class ReceiptState(StrEnum):
@@ -55,6 +67,7 @@ class Receipt(Base):
 
     `external_id` is unique within its channel: mailbox + UIDVALIDITY + UID, mailbox + SHA-256 of
     the raw bytes, CallSid, and so on. `envelope` holds what the transport said: sender, recipients.
+    Of a mail that `is_truncated` only the header was fetched.
     """
 
     __tablename__ = "receipt"
@@ -77,6 +90,7 @@ class Receipt(Base):
     stored_at: Mapped[datetime]
     blob_key: Mapped[str] = mapped_column(sa.String(64))
     size_bytes: Mapped[int]
+    is_truncated: Mapped[bool] = mapped_column(default=False)
     envelope: Mapped[dict[str, Any]] = mapped_column(default=dict)
     state: Mapped[ReceiptState] = mapped_column(
         enum_text(ReceiptState), default=ReceiptState.RECEIVED

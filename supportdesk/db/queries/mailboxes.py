@@ -1,7 +1,7 @@
 """Our own addresses and mailboxes."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 
 import sqlalchemy as sa
@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 
 from supportdesk.db.models import Mailbox
 from supportdesk.db.queries.prepared import AnySelect, fetch
+
+IS_POLLED = sa.and_(Mailbox.is_active, Mailbox.imap_host.is_not(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,32 @@ class MailboxRow:
     has_password: bool
     last_success_at: datetime | None
     last_error: str | None
+    failing_since: datetime | None
+    next_try_at: datetime | None
+    rescanned_at: datetime | None
+    listened_until: datetime | None
+
+    def is_heard(self, now: datetime) -> bool:
+        """Tell whether somebody listens to what the server tells of new mail."""
+        return self.listened_until is not None and self.listened_until > now
+
+
+@dataclass(frozen=True, slots=True)
+class DueMailbox:
+    """A mailbox to poll; `is_failing` when the last attempt failed."""
+
+    id: int
+    is_failing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SilentMailbox:
+    """A polled mailbox that could not be read for a while; None for a success means never."""
+
+    id: int
+    address: str
+    last_success_at: datetime | None
+    last_error: str | None
 
 
 def our_addresses(session: Session) -> frozenset[str]:
@@ -38,6 +66,33 @@ def our_addresses(session: Session) -> frozenset[str]:
 @cache
 def _addresses() -> AnySelect:
     return sa.select(Mailbox.address)
+
+
+def due_mailboxes(session: Session, *, now: datetime) -> list[DueMailbox]:
+    """Give the mailboxes to poll now: those that are in use, have a host, and wait for no retry."""
+    rows = session.execute(
+        sa.select(Mailbox.id, Mailbox.failing_since.is_not(None))
+        .where(IS_POLLED)
+        .where(sa.or_(Mailbox.next_try_at.is_(None), Mailbox.next_try_at <= now))
+        .order_by(Mailbox.id)
+    )
+    return [DueMailbox(*row) for row in rows]
+
+
+def silent_mailboxes(session: Session, *, now: datetime, minutes: int) -> list[SilentMailbox]:
+    """Give the polled mailboxes without a success for so many minutes, by address.
+
+    For one that never succeeded, or was changed since, they count from when it was set up.
+    """
+    limit = now - timedelta(minutes=minutes)
+    rows = session.execute(
+        sa.select(Mailbox.id, Mailbox.address, Mailbox.last_success_at, Mailbox.last_error)
+        .where(IS_POLLED)
+        .where(sa.or_(Mailbox.last_success_at.is_(None), Mailbox.last_success_at <= limit))
+        .where(sa.or_(Mailbox.polled_since.is_(None), Mailbox.polled_since <= limit))
+        .order_by(Mailbox.address)
+    )
+    return [SilentMailbox(*row) for row in rows]
 
 
 def list_mailboxes(session: Session) -> list[MailboxRow]:
@@ -66,4 +121,8 @@ def _rows() -> AnySelect:
         (Mailbox.imap_password != "").label("has_password"),
         Mailbox.last_success_at,
         Mailbox.last_error,
+        Mailbox.failing_since,
+        Mailbox.next_try_at,
+        Mailbox.rescanned_at,
+        Mailbox.listened_until,
     )

@@ -22,7 +22,10 @@ _IS_QUARANTINED = sa.and_(
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A receipt in quarantine; `envelope` holds what the transport said of it."""
+    """A receipt in quarantine; `envelope` holds what the transport said of it.
+
+    Of a mail that `is_truncated` there is only the header.
+    """
 
     id: int
     channel: Channel
@@ -32,6 +35,7 @@ class Quarantined:
     problem: str | None
     envelope: dict[str, Any]
     blob_key: str
+    is_truncated: bool
 
 
 def list_quarantined(session: Session) -> list[Quarantined]:
@@ -63,6 +67,7 @@ def _quarantined() -> AnySelect:
             Receipt.problem,
             Receipt.envelope,
             Receipt.blob_key,
+            Receipt.is_truncated,
         )
         .outerjoin(Mailbox, Mailbox.id == Receipt.mailbox_id)
         .where(_IS_QUARANTINED)
