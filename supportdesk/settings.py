@@ -142,6 +142,7 @@ class Settings:
     alarm_addresses: tuple[str, ...] = _setting((), _addresses)  # (): alarms go out by no mail
     alarm_work_minutes: int = _setting(10, _whole(1, 24 * 60))
     alarm_outbox_minutes: int = _setting(30, _whole(1, 7 * 24 * 60))
+    mailbox_alarm_minutes: int = _setting(10, _whole(1, 24 * 60))
 
     @property
     def web_address(self) -> str:

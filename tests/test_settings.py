@@ -52,6 +52,7 @@ BAD_VALUES = [
     ("alarm_addresses", "ops@example.org, nobody", "mail addresses, with commas between them"),
     ("alarm_work_minutes", "0", "from 1 to 1440"),
     ("alarm_outbox_minutes", "10081", "from 1 to 10080"),
+    ("mailbox_alarm_minutes", "0", "from 1 to 1440"),
 ]
 
 GOOD_VALUES = [

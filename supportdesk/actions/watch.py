@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from supportdesk.actions.runtime import Runtime
 from supportdesk.db.models import Alarm, Heartbeat
+from supportdesk.db.queries.mailboxes import silent_mailboxes
 from supportdesk.db.queries.operations import (
     WATCH,
     dead_work,
@@ -193,6 +194,23 @@ def _unsent_mail(session: Session, settings: Settings, now: datetime) -> Iterabl
         )
 
 
+def _silent_mailbox(session: Session, settings: Settings, now: datetime) -> Iterable[Finding]:
+    watched = session.get(Heartbeat, WATCH)
+    if watched is None or now - watched.seen_at > FRESH:
+        return  # the service has only just started; the first polls are under way
+    minutes = settings.mailbox_alarm_minutes
+    for mailbox in silent_mailboxes(session, now=now, minutes=minutes):
+        yield (
+            mailbox.address,
+            SupportdeskError(
+                "The mailbox {address} could not be read for {minutes} minutes or longer; what"
+                " customers write there does not arrive. The mailboxes page says why.",
+                address=mailbox.address,
+                minutes=minutes,
+            ),
+        )
+
+
 def _full_disk(session: Session, _settings: Settings, now: datetime) -> Iterable[Finding]:
     """Judge by what each worker measures on its own machine."""
     for living in list_heartbeats(session):
@@ -217,5 +235,6 @@ CHECKS: Mapping[str, Check] = {
     "given_up": _given_up,
     "late_work": _late_work,
     "unsent_mail": _unsent_mail,
+    "silent_mailbox": _silent_mailbox,
     "disk": _full_disk,
 }

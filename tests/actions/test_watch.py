@@ -16,7 +16,15 @@ from supportdesk.actions.note_alive import note_alive, note_end
 from supportdesk.actions.watch import CHECKS, FRESH, Check, Finding, standstill, watch
 from supportdesk.channels.email.automatic import INSTANCE_HEADER
 from supportdesk.db.database import Database
-from supportdesk.db.models import Alarm, Heartbeat, OutboxMail, OutboxState, Work, WorkState
+from supportdesk.db.models import (
+    Alarm,
+    Heartbeat,
+    Mailbox,
+    OutboxMail,
+    OutboxState,
+    Work,
+    WorkState,
+)
 from supportdesk.db.queries.operations import list_heartbeats, watched_at
 from supportdesk.db.work import Kind, enqueue
 from supportdesk.errors import SupportdeskError, read_back
@@ -189,6 +197,23 @@ def test_mail_that_does_not_go_out_is_told_with_its_relay(world: World) -> None:
     watch(world.runtime)
     assert "1 in all, the oldest for 30 minutes" in told(world)["unsent_mail"]
     assert "127.0.0.1:2526" in told(world)["unsent_mail"]
+
+
+def test_a_mailbox_that_nobody_could_read_is_told_unless_nobody_tried(world: World) -> None:
+    with world.runtime.database.write() as session:
+        mailbox = session.get_one(Mailbox, world.cast.mailbox.id)
+        mailbox.imap_host, mailbox.last_success_at = "imap.example.com", world.clock.now
+    watch(world.runtime)
+    world.clock.now += DAY
+    watch(world.runtime)  # the service has stood still until now
+    assert told(world) == {}
+    world.clock.now += MINUTE
+    watch(world.runtime)
+    assert "could not be read for 10 minutes" in told(world)["silent_mailbox:business@example.com"]
+    with world.runtime.database.write() as session:
+        session.get_one(Mailbox, world.cast.mailbox.id).last_success_at = world.clock.now
+    watch(world.runtime)
+    assert told(world) == {}
 
 
 @pytest.mark.parametrize("state", [OutboxState.SENT, OutboxState.FAILED])
