@@ -125,7 +125,8 @@ def test_the_first_tick_is_at_the_start(world: World) -> None:
 
 
 def test_a_process_for_intake_alone_leaves_the_rest_to_others(world: World) -> None:
-    assert [lane.kinds for lane in INTAKE_LANES] == [(Kind.POLL,)]
+    kinds = [lane.kinds for lane in INTAKE_LANES]
+    assert kinds == [(Kind.POLL,), (Kind.POLL_AGAIN, Kind.FETCH)]
     receive(world, "Dotaz")
     with working(world, INTAKE_LANES) as worker:
         worker.wake()
