@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from gunicorn.app.base import BaseApplication
 from supportdesk.actions.receive_mail import is_our_address, our_recipients, receive_mail
 from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email.door import Door, Envelope
+from supportdesk.channels.email.names import Names
 from supportdesk.channels.email.pool import ParserPool
+from supportdesk.channels.email.proof import Prover
 from supportdesk.channels.email.sandbox import open_sandbox
 from supportdesk.clock import Clock, system_clock
 from supportdesk.db.blobs import BlobStore
@@ -104,6 +107,10 @@ def run_worker(settings: Settings, *, intake_only: bool = False) -> None:
     with ExitStack() as parts:
         runtime = open_runtime(settings)
         parts.callback(runtime.database.close)
+        if settings.verify_senders:
+            prover = Prover(Names().look_up)
+            parts.callback(prover.close)
+            runtime = replace(runtime, prove_senders=prover.prove)
         parser = parts.enter_context(ParserPool(processes=settings.parse_processes))
         worker = Worker(runtime, parser, lanes=INTAKE_LANES if intake_only else LANES)
         worker.start()
@@ -227,6 +234,7 @@ def open_door(runtime: Runtime, mail_came: Callable[[], None]) -> Door:
             mail_from=envelope.mail_from,
             recipients=envelope.recipients,
             received_at=envelope.received_at,
+            peer=envelope.peer,
         )
         mail_came()
 

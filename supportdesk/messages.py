@@ -77,7 +77,10 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class SenderAuth:
-    """What the trusted hop said of the sender; `trusted` is False when none said anything."""
+    """What our mail host, or our own check, found out about the sender.
+
+    `trusted` is False when nobody whom we trust found out anything.
+    """
 
     spf: Verdict = Verdict.NONE
     dkim: Verdict = Verdict.NONE

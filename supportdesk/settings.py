@@ -63,6 +63,10 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
     return read
 
 
+def _names(raw: str) -> tuple[str, ...]:
+    return tuple(name.strip().lower() for name in raw.split(",") if name.strip())
+
+
 def _path(raw: str) -> Path:
     return Path(_text(raw)).expanduser().resolve()
 
@@ -133,6 +137,8 @@ class Settings:
     acknowledge_per_address_a_day: int = _setting(10, _whole(0, 1000))
     acknowledge_per_hour: int = _setting(600, _whole(0, 100_000))
 
+    verify_senders: bool = _setting(True, _yes_no)
+    trusted_relays: tuple[str, ...] = _setting((), _names)
     suppress_after_failures: int = _setting(3, _whole(1, 1000))
     bounce_addresses: bool = _setting(True, _yes_no)
     close_after_days: int = _setting(14, _whole(1, 365))

@@ -44,6 +44,7 @@ BAD_VALUES = [
     ("acknowledge", "maybe", "true or false"),
     ("acknowledge_per_address_a_day", "1001", "from 0 to 1000"),
     ("acknowledge_per_hour", "-1", "from 0 to 100000"),
+    ("verify_senders", "maybe", "true or false"),
     ("suppress_after_failures", "0", "from 1 to 1000"),
     ("bounce_addresses", "perhaps", "true or false"),
     ("close_after_days", "366", "from 1 to 365"),
@@ -176,7 +177,7 @@ def test_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
 
 
 def test_table_of_bad_values_covers_every_setting_that_can_be_bad() -> None:
-    free_text = {"secret_key", "authserv_id", "smtp_username", "smtp_password"}
+    free_text = {"secret_key", "authserv_id", "trusted_relays", "smtp_username", "smtp_password"}
     assert {name for name, _, _ in BAD_VALUES} == set(Settings.__slots__) - free_text
 
 

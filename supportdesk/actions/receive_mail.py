@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email.addresses import normalise_address
+from supportdesk.channels.email.hops import Hop
 from supportdesk.channels.email.parse import readable_headers
 from supportdesk.channels.email.tokens import split_plus
 from supportdesk.db.bulk import table_of
@@ -71,11 +72,12 @@ def receive_mail(
     mail_from: str,
     recipients: Sequence[str],
     received_at: datetime,
+    peer: Hop | None = None,
 ) -> None:
     """Keep a mail that came through the door, once for each of our mailboxes it is addressed to.
 
     Returns only after the commit: now the sender may be told that it was accepted. The same bytes
-    to the same mailbox again change nothing.
+    to the same mailbox again change nothing. `peer` is the host that brought it, None for nobody.
 
     Raises:
         NotFound: none of the recipients is ours.
@@ -88,7 +90,7 @@ def receive_mail(
         "stored_at": now,
         "blob_key": blob_key,
         "size_bytes": len(raw),
-        "envelope": {"from": mail_from, "to": list(recipients)},
+        "envelope": {"from": mail_from, "to": list(recipients)} | _told_of(peer),
     }
 
     def keep(session: Session) -> None:
@@ -105,6 +107,10 @@ def receive_mail(
         _keep(session, rows, now=now, max_attempts=runtime.settings.work_attempts)
 
     runtime.database.write_together(keep)
+
+
+def _told_of(peer: Hop | None) -> dict[str, str]:
+    return {"peer": peer.address, "helo": peer.helo} if peer is not None else {}
 
 
 def receive_fetched(runtime: Runtime, mail: Fetched) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -13,6 +13,8 @@ from supportdesk.actions.intake.scene import Arrival, Scene, bounced_outbox_id, 
 from supportdesk.actions.intake.write import write_duplicates, write_filings
 from supportdesk.actions.keys import THREADS, instance_id, key_for
 from supportdesk.actions.runtime import Runtime
+from supportdesk.channels.email.addresses import normalise_address
+from supportdesk.channels.email.hops import Hop, Transport, Unproven, transport_of
 from supportdesk.channels.email.tokens import read_address, read_message_id
 from supportdesk.db.models import Receipt, ReceiptState
 from supportdesk.db.queries.prepared import AnySelect, fetch
@@ -102,7 +104,7 @@ def _understand(
         instance_id=instance_id(runtime.secret_key),
     )
     arrivals = []
-    for (receipt, _), message in zip(stored, parsed, strict=True):
+    for (receipt, _), message in zip(stored, _proven(runtime, stored, parsed), strict=True):
         if isinstance(message, Unreadable):
             unreadable.append((receipt.id, write_down(message)))
         else:
@@ -116,6 +118,45 @@ def _understand(
                 )
             )
     return arrivals, unreadable
+
+
+def _proven(
+    runtime: Runtime,
+    stored: Sequence[tuple[Any, bytes]],
+    parsed: Sequence[InboundMessage | Unreadable],
+) -> list[InboundMessage | Unreadable]:
+    """Prove the senders of mails that no host of ours has checked; all at once, it takes time."""
+    found = list(parsed)
+    if runtime.prove_senders is None:
+        return found
+    asked: dict[int, Unproven] = {}
+    for place, ((receipt, raw), message) in enumerate(zip(stored, parsed, strict=True)):
+        if isinstance(message, InboundMessage) and _is_to_be_proven(message):
+            transport = _transport(runtime, receipt.envelope, raw)
+            asked[place] = Unproven(raw, _domain(message), transport)
+    if asked:
+        checked = runtime.prove_senders(list(asked.values()))
+        for place, auth in zip(asked, checked, strict=True):
+            message = parsed[place]
+            if isinstance(message, InboundMessage):
+                found[place] = replace(message, auth=auth)
+    return found
+
+
+def _is_to_be_proven(message: InboundMessage) -> bool:
+    is_about_ours = message.automatic in {Automatic.BOUNCE, Automatic.REPORT, Automatic.LOOP}
+    return message.sender is not None and not message.auth.trusted and not is_about_ours
+
+
+def _domain(message: InboundMessage) -> str:
+    return normalise_address(message.sender.address).rpartition("@")[2] if message.sender else ""
+
+
+def _transport(runtime: Runtime, envelope: dict[str, Any], raw: bytes) -> Transport:
+    peer = Hop(envelope["peer"], envelope["helo"]) if "peer" in envelope else None
+    return transport_of(
+        raw, peer=peer, mail_from=envelope.get("from"), relays=runtime.settings.trusted_relays
+    )
 
 
 def _knowing_our_own(message: InboundMessage, key: bytes) -> InboundMessage:

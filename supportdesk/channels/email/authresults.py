@@ -145,18 +145,18 @@ def _proves(result: Result, domain: str) -> bool:
     properties = result.properties
     match result.method:
         case "dmarc":
-            return _same_domain(properties.get("header.from", domain), domain)
+            return is_same_domain(properties.get("header.from", domain), domain)
         case "spf":
-            return _same_domain(properties.get("smtp.mailfrom", ""), domain)
+            return is_same_domain(properties.get("smtp.mailfrom", ""), domain)
         case "dkim":
             signer = properties.get("header.d") or properties.get("header.i", "")
-            return _same_domain(signer, domain)
+            return is_same_domain(signer, domain)
         case _:
             return False
 
 
-def _same_domain(proven: str, domain: str) -> bool:
-    """Compare relaxed: equal, or one below the other."""
+def is_same_domain(proven: str, domain: str) -> bool:
+    """Compare relaxed: equal, or one below the other; both in lower case."""
     proven = proven.rpartition("@")[2].strip(".<>")
     if "." not in proven or "." not in domain:
         return False

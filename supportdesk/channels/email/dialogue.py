@@ -15,6 +15,8 @@ from aiosmtpd.smtp import SMTP, syntax
 from aiosmtpd.smtp import Envelope as SmtpEnvelope
 from aiosmtpd.smtp import Session as SmtpSession
 
+from supportdesk.channels.email.hops import Hop
+
 log = logging.getLogger(__name__)
 
 END_OF_DATA = b"\r\n.\r\n"
@@ -51,7 +53,9 @@ class Host(Protocol):
     async def is_accepted(self, address: str) -> bool:
         """Tell whether mail for this address is ours."""
 
-    async def take(self, mail_from: str, recipients: tuple[str, ...], raw: bytes) -> str:
+    async def take(
+        self, mail_from: str, recipients: tuple[str, ...], raw: bytes, peer: Hop | None
+    ) -> str:
         """Deliver a mail and return the reply for it."""
 
 
@@ -179,10 +183,16 @@ class Dialogue(SMTP):
         # Waiting for our own commit is not the sender's idleness.
         self._stop_clock()
         status = await self._host.take(
-            "" if sender == NULL_PATH else sender, tuple(envelope.rcpt_tos), raw
+            "" if sender == NULL_PATH else sender, tuple(envelope.rcpt_tos), raw, self._peer()
         )
         self._reset_timeout()
         return status
+
+    def _peer(self) -> Hop | None:
+        session = self.session
+        if session is None or not isinstance(session.peer, tuple):
+            return None
+        return Hop(str(session.peer[0]), str(session.host_name or ""))
 
     async def _read_mail(self) -> bytes | None:
         """Read up to CRLF.CRLF, and nothing else ends a mail; None when it is too large."""

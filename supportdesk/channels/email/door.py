@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Literal, Self
 
 from supportdesk.channels.email.dialogue import Dialogue, LmtpDialogue, SmtpDialogue
+from supportdesk.channels.email.hops import Hop
 from supportdesk.clock import Clock, system_clock
 from supportdesk.errors import ChannelError
 
@@ -37,13 +38,15 @@ class Envelope:
 
     `mail_from` is "" for the null return path; `recipients` are as the sender wrote them, only
     those that were accepted. `raw` is what stood between DATA and the final dot, byte for byte,
-    with the doubled dots undone. `received_at` is the end of DATA, aware, in UTC.
+    with the doubled dots undone. `received_at` is the end of DATA, aware, in UTC. `peer` is who
+    was at the door, None when nobody can be named.
     """
 
     mail_from: str
     recipients: tuple[str, ...]
     raw: bytes
     received_at: datetime
+    peer: Hop | None = None
 
 
 class Door:
@@ -170,9 +173,11 @@ class Door:
             self._remembered[address] = now + REMEMBER_SECONDS
         return is_ours
 
-    async def take(self, mail_from: str, recipients: tuple[str, ...], raw: bytes) -> str:
+    async def take(
+        self, mail_from: str, recipients: tuple[str, ...], raw: bytes, peer: Hop | None
+    ) -> str:
         """Deliver one mail and return the reply that the sender gets for it; this never fails."""
-        envelope = Envelope(mail_from, recipients, raw, self._clock())
+        envelope = Envelope(mail_from, recipients, raw, self._clock(), peer)
         try:
             return await self._loop.run_in_executor(self._pool, self._delivered, envelope)
         except RuntimeError:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supportdesk.channels.email.door import Door, Envelope
+from supportdesk.channels.email.hops import Hop
 from supportdesk.errors import ChannelError
 
 NOW = datetime(2026, 11, 22, 14, 59, 59, tzinfo=UTC)
@@ -135,9 +136,14 @@ def send(door: Door, raw: bytes = MAIL, *recipients: str) -> dict[str, tuple[int
 @pytest.mark.parametrize("protocol", ["lmtp", "smtp"])
 def test_a_mail_is_kept_with_its_envelope_and_instant(desk: Desk, protocol: str) -> None:
     with opened(desk, protocol) as door:
-        assert send(door, MAIL, "Business+Technical@example.cz") == {}
+        with client(door) as connection:
+            connection.local_hostname = "mx.kraj.example"
+            assert (
+                connection.sendmail("a@example.org", ["Business+Technical@example.cz"], MAIL) == {}
+            )
     recipients = ("Business+Technical@example.cz",)
-    assert desk.mails == [Envelope("a@example.org", recipients, MAIL, NOW)]
+    peer = Hop("127.0.0.1", "mx.kraj.example")
+    assert desk.mails == [Envelope("a@example.org", recipients, MAIL, NOW, peer)]
 
 
 def test_the_null_return_path_is_empty(lmtp: Door, desk: Desk) -> None:
