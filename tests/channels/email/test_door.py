@@ -135,13 +135,10 @@ def send(door: Door, raw: bytes = MAIL, *recipients: str) -> dict[str, tuple[int
 
 @pytest.mark.parametrize("protocol", ["lmtp", "smtp"])
 def test_a_mail_is_kept_with_its_envelope_and_instant(desk: Desk, protocol: str) -> None:
-    with opened(desk, protocol) as door:
-        with client(door) as connection:
-            connection.local_hostname = "mx.kraj.example"
-            assert (
-                connection.sendmail("a@example.org", ["Business+Technical@example.cz"], MAIL) == {}
-            )
     recipients = ("Business+Technical@example.cz",)
+    with opened(desk, protocol) as door, client(door) as connection:
+        connection.local_hostname = "mx.kraj.example"
+        assert connection.sendmail("a@example.org", recipients, MAIL) == {}
     peer = Hop("127.0.0.1", "mx.kraj.example")
     assert desk.mails == [Envelope("a@example.org", recipients, MAIL, NOW, peer)]
 
