@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from flask import Flask
-from gunicorn.app.base import BaseApplication
+from prometheus_client import start_http_server
 
 from supportdesk.actions.receive_mail import is_our_address, our_recipients, receive_mail
 from supportdesk.actions.runtime import Runtime
@@ -33,8 +32,10 @@ from supportdesk.errors import SettingsError
 from supportdesk.jobs.listeners import Listeners
 from supportdesk.jobs.supervisor import supervise
 from supportdesk.jobs.worker import INTAKE_LANES, LANES, Worker
+from supportdesk.logs import set_up_logs
 from supportdesk.settings import Settings, load_settings
 from supportdesk.web import create_web
+from supportdesk.web.server import GRACE_SECONDS, WebServer
 
 log = logging.getLogger(__name__)
 
@@ -96,14 +97,18 @@ def create_app() -> Flask:
 
 def serve_web(settings: Settings) -> None:
     """Serve the web pages until SIGTERM; requests that are being answered are finished."""
+    set_up_logs(settings)
     open_runtime(settings).database.close()  # say what is wrong before any process is forked
     _check_port_is_free("port", settings.host, settings.port)
-    _WebServer(settings).run()
+    if settings.metrics_port:
+        _check_port_is_free("metrics_port", settings.metrics_host, settings.metrics_port)
+    WebServer(settings, lambda: open_runtime(settings)).run()
 
 
 def run_worker(settings: Settings, *, intake_only: bool = False) -> None:
     """Do background work, poll mailboxes and hold the mail door open until a signal says stop."""
-    stop = _stop_signal()
+    set_up_logs(settings)
+    stop = _stop_signal(lambda: os._exit(1))
     with ExitStack() as parts:
         runtime = open_runtime(settings)
         parts.callback(runtime.database.close)
@@ -113,6 +118,7 @@ def run_worker(settings: Settings, *, intake_only: bool = False) -> None:
             runtime = replace(runtime, prove_senders=prover.prove)
         parser = parts.enter_context(ParserPool(processes=settings.parse_processes))
         worker = Worker(runtime, parser, lanes=INTAKE_LANES if intake_only else LANES)
+        _tell_metrics(settings)
         worker.start()
         parts.callback(worker.stop)
         parts.enter_context(Listeners(runtime, worker.wake))
@@ -122,6 +128,13 @@ def run_worker(settings: Settings, *, intake_only: bool = False) -> None:
         log.info("Stopping: work in hand is finished first.")
 
 
+def _tell_metrics(settings: Settings) -> None:
+    host, port = settings.metrics_host, settings.worker_metrics_port
+    if port:
+        _check_port_is_free("worker_metrics_port", host, port)
+        start_http_server(port, host)
+
+
 def run_all(*, demo: bool, say: Callable[[str], None]) -> None:
     """Run web and worker as children until a signal says stop, after setting up what is missing.
 
@@ -129,8 +142,10 @@ def run_all(*, demo: bool, say: Callable[[str], None]) -> None:
         SettingsError: a setting is unusable, or one of its ports is taken.
     """
     settings = load_settings()
+    set_up_logs(settings)
     _check_ports_are_free(settings, demo=demo)
-    stop = _stop_signal()
+    hurry = threading.Event()
+    stop = _stop_signal(hurry.set)
     migrate(settings)
     environ = dict(os.environ)
     with ExitStack() as parts:
@@ -143,13 +158,22 @@ def run_all(*, demo: bool, say: Callable[[str], None]) -> None:
             _greet(runtime, demo=demo, say=say)
         finally:
             runtime.database.close()
-        supervise([["web"], ["worker"]], environ, stop)
+        supervise(
+            [["web"], ["worker"]],
+            environ,
+            stop,
+            hurry,
+            stop_seconds=max(settings.stop_seconds, settings.drain_seconds + GRACE_SECONDS) + 5,
+        )
     say("Stopped.")
 
 
 def _check_ports_are_free(settings: Settings, *, demo: bool) -> None:
     # Before anything is promised: children that cannot listen would only be restarted.
     _check_port_is_free("port", settings.host, settings.port)
+    for name in ("metrics_port", "worker_metrics_port"):
+        if port := getattr(settings, name):
+            _check_port_is_free(name, settings.metrics_host, port)
     if settings.door_port:
         _check_port_is_free("door_port", settings.door_host, settings.door_port)
     if demo:
@@ -262,37 +286,18 @@ def sandbox(settings: Settings) -> Iterator[None]:
         yield
 
 
-class _WebServer(BaseApplication):
-    """gunicorn with our settings; the application is made in each of its processes."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        super().__init__()
-
-    def load_config(self) -> None:
-        settings = self._settings
-        for name, value in {
-            "bind": f"{settings.host}:{settings.port}",
-            "worker_class": "gthread",
-            "workers": settings.web_processes,
-            "threads": settings.web_threads,
-            "graceful_timeout": 30,
-            "max_requests": 20_000,
-            "max_requests_jitter": 5_000,
-            "control_socket_disable": True,
-            "loglevel": "warning",
-        }.items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Any:
-        return create_web(open_runtime(self._settings))
-
-
-def _stop_signal() -> threading.Event:
+def _stop_signal(hurry: Callable[[], None]) -> threading.Event:
+    """Give what a signal sets that says stop; a second signal calls `hurry`."""
     stop = threading.Event()
+
+    def hear(_number: int, _frame: object) -> None:
+        if stop.is_set():
+            hurry()
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
-            signal.signal(number, lambda *_: stop.set())
+            signal.signal(number, hear)
     return stop
 
 

@@ -111,11 +111,15 @@ def demo_mail(*, count: int) -> None:
 @main.command()
 def web() -> None:
     """Serve the web pages."""
-    from supportdesk.app import serve_web
+    from supportdesk.metrics_folder import share_counts
     from supportdesk.settings import load_settings
 
     with told_in_one_sentence():
-        serve_web(load_settings())
+        settings = load_settings()
+        share_counts(settings)  # before anything is imported that counts
+        from supportdesk.app import serve_web
+
+        serve_web(settings)
 
 
 @main.command()

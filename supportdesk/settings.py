@@ -145,6 +145,13 @@ class Settings:
     work_attempts: int = _setting(8, _whole(1, 100))
     send_attempts: int = _setting(40, _whole(1, 1000))
 
+    log_level: str = _setting("info", _one_of("debug", "info", "warning", "error"))
+    log_format: str = _setting("auto", _one_of("auto", "json", "text"))  # auto: text on a terminal
+    metrics_host: str = _setting("127.0.0.1", _text)
+    metrics_port: int = _setting(0, _whole(0, 65535))  # of the web; 0: no metrics
+    worker_metrics_port: int = _setting(0, _whole(0, 65535))  # of a worker; 0: no metrics
+    drain_seconds: int = _setting(0, _whole(0, 300))  # of the web, not ready any more
+    stop_seconds: int = _setting(30, _whole(1, 600))  # a worker's for what is in its hands
     alarm_addresses: tuple[str, ...] = _setting((), _addresses)  # (): alarms go out by no mail
     alarm_work_minutes: int = _setting(10, _whole(1, 24 * 60))
     alarm_outbox_minutes: int = _setting(30, _whole(1, 7 * 24 * 60))

@@ -1,6 +1,6 @@
 """Taking work: a look whether there is any, and only then a transaction that writes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from supportdesk.actions.runtime import Runtime
 from supportdesk.actions.settle_work import show_given_up
@@ -21,3 +21,9 @@ def claim_work(
         for buried in work.bury_exhausted(session, kinds, now=now):
             show_given_up(session, buried.kind, buried.payload, buried.problem, now=now)
         return work.claim(session, kinds, now=now, limit=limit, lease_seconds=lease_seconds)
+
+
+def release_work(runtime: Runtime, claims: Sequence[Claim]) -> None:
+    """Give back what was taken and not begun, so that nobody waits for its lease to end."""
+    with runtime.database.write() as session:
+        work.release(session, claims, now=runtime.clock())

@@ -20,6 +20,7 @@ from supportdesk.db.queries.prepared import AnySelect, fetch
 from supportdesk.db.work import Kind, enqueue_many, insert_or_ignore
 from supportdesk.errors import NotFound, Unreadable, write_down
 from supportdesk.messages import Channel
+from supportdesk.metrics import MAILS_RECEIVED
 
 _OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -107,6 +108,7 @@ def receive_mail(
         _keep(session, rows, now=now, max_attempts=runtime.settings.work_attempts)
 
     runtime.database.write_together(keep)
+    MAILS_RECEIVED.labels("door").inc()
 
 
 def _told_of(peer: Hop | None) -> dict[str, str]:
@@ -140,6 +142,7 @@ def receive_fetched(runtime: Runtime, mail: Fetched) -> None:
         if mail.is_truncated and _has_moved(session, row):
             return
         _keep(session, [row], now=now, max_attempts=runtime.settings.work_attempts)
+    MAILS_RECEIVED.labels("imap").inc()
 
 
 def too_large(most: int) -> Unreadable:

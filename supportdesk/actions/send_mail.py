@@ -30,6 +30,7 @@ from supportdesk.db.models import (
 from supportdesk.db.work import Claim, ensure_ours, finish, postpone
 from supportdesk.errors import ChannelError, InvalidInput, NotFound, write_down
 from supportdesk.messages import Address, Attachment, OutboundMessage
+from supportdesk.metrics import MAILS_FAILED, MAILS_SENT
 from supportdesk.tickets import EventKind, State
 
 _FIRST_DELAY_SECONDS = 30
@@ -189,6 +190,7 @@ def _sent(runtime: Runtime, claim: Claim, outbox_id: int, sent: Sent) -> None:
             data={"message_id": mail.message_id},
         )
         finish(session, [claim], now=now)
+    MAILS_SENT.inc()
 
 
 def _words(refused: Sequence[Refusal]) -> str:
@@ -220,6 +222,7 @@ def mail_failed(session: Session, outbox_id: int, problem: str, *, now: datetime
     """Mark a mail failed and bring its ticket back before somebody's eyes."""
     mail = session.get_one(OutboxMail, outbox_id)
     mail.state, mail.problem = OutboxState.FAILED, problem
+    MAILS_FAILED.inc()
     show_undelivered(session, _ticket_of(session, mail), mail, problem, now=now)
 
 

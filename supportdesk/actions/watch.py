@@ -164,7 +164,7 @@ def _given_up(session: Session, _settings: Settings, _now: datetime) -> Iterable
 
 def _late_work(session: Session, settings: Settings, now: datetime) -> Iterable[Finding]:
     for kind, waiting in due_work(session, now=now).items():
-        minutes = _minutes_since(waiting.oldest_at, now)
+        minutes = int(waiting.seconds(now)) // 60
         if minutes >= settings.alarm_work_minutes:
             yield (
                 kind,
@@ -180,7 +180,7 @@ def _late_work(session: Session, settings: Settings, now: datetime) -> Iterable[
 
 def _unsent_mail(session: Session, settings: Settings, now: datetime) -> Iterable[Finding]:
     waiting = waiting_mail(session)
-    minutes = _minutes_since(waiting.oldest_at, now)
+    minutes = int(waiting.seconds(now)) // 60
     if minutes >= settings.alarm_outbox_minutes:
         yield (
             "",
@@ -225,10 +225,6 @@ def _full_disk(session: Session, _settings: Settings, now: datetime) -> Iterable
                     percent=percent,
                 ),
             )
-
-
-def _minutes_since(instant: datetime | None, now: datetime) -> int:
-    return int((now - instant).total_seconds()) // 60 if instant else 0
 
 
 CHECKS: Mapping[str, Check] = {

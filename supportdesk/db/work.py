@@ -246,6 +246,12 @@ def postpone(
     _update_ours(session, [one], values if payload is None else values | {"payload": payload})
 
 
+def release(session: Session, claims: Sequence[Claim], *, now: datetime) -> None:
+    """Give back at once what was claimed and not begun, as if it had never been claimed."""
+    values = {"visible_at": now, "lease": None, "attempts": _work.c.attempts - 1}
+    _update_ours(session, claims, values)
+
+
 def bury(session: Session, one: Claim, *, problem: str, now: datetime) -> None:
     """Mark claimed work dead: nobody tries again until a person asks for it."""
     values = {"state": WorkState.DEAD, "finished_at": now, "lease": None, "problem": problem}

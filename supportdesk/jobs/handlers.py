@@ -2,6 +2,9 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from structlog.contextvars import bound_contextvars
 
 from supportdesk.actions.close_resolved import close_resolved
 from supportdesk.actions.fetch_whole import fetch_whole
@@ -17,6 +20,7 @@ from supportdesk.actions.tell_alarms import tell_alarms
 from supportdesk.actions.watch import watch
 from supportdesk.db.work import Claim, Kind, LeaseLost
 from supportdesk.errors import SupportdeskError, write_down
+from supportdesk.metrics import LEASES_LOST
 
 log = logging.getLogger(__name__)
 
@@ -31,34 +35,59 @@ _SCHEDULED: Mapping[Kind, Callable[[Runtime], object]] = {
 
 def handle(runtime: Runtime, parser: Parser, claims: Sequence[Claim]) -> None:
     """Do claimed work of one kind; nothing that goes wrong with it reaches the caller."""
-    if claims[0].kind == Kind.ROUTE:
-        _route(runtime, parser, claims)
-        return
-    for claim in claims:
-        _do_guarded(runtime, claim)
+    with bound_contextvars(kind=claims[0].kind):
+        if claims[0].kind == Kind.ROUTE:
+            _route(runtime, parser, claims)
+            return
+        for claim in claims:
+            with bound_contextvars(**_ids([claim])):
+                _do_guarded(runtime, claim)
 
 
 def _route(runtime: Runtime, parser: Parser, claims: Sequence[Claim]) -> None:
     """Route a batch; when something in it fails, each by itself, so that one harms no other."""
+    with bound_contextvars(**_ids(claims)):
+        if _route_together(runtime, parser, claims):
+            return
+    for claim in claims:
+        _route(runtime, parser, [claim])
+
+
+def _route_together(runtime: Runtime, parser: Parser, claims: Sequence[Claim]) -> bool:
+    """Route a batch; False when it has to be done again one by one."""
     try:
         route_mail(runtime, claims, parser)
     except LeaseLost as lost:
-        log.warning("%s", lost)
+        _lost(claims[0], lost)
     except Exception as error:
         if len(claims) > 1:
-            for claim in claims:
-                _route(runtime, parser, [claim])
-        else:
-            _failed(runtime, claims[0], error)
+            return False
+        _failed(runtime, claims[0], error)
+    return True
 
 
 def _do_guarded(runtime: Runtime, claim: Claim) -> None:
     try:
         _do(runtime, claim)
     except LeaseLost as lost:
-        log.warning("%s", lost)
+        _lost(claim, lost)
     except Exception as error:
         _failed(runtime, claim, error)
+
+
+def _ids(claims: Sequence[Claim]) -> dict[str, Any]:
+    """Name the work for the log, and what it is about: receipts, mailboxes, mails."""
+    about: dict[str, Any] = {"work_id": [claim.id for claim in claims]}
+    for name in {name for claim in claims for name in claim.payload if name.endswith("_id")}:
+        about[name] = [claim.payload.get(name) for claim in claims]
+    if len(claims) > 1:
+        return about
+    return {name: ids[0] for name, ids in about.items()}
+
+
+def _lost(claim: Claim, lost: LeaseLost) -> None:
+    LEASES_LOST.labels(claim.kind).inc()
+    log.warning("%s", lost)
 
 
 def _do(runtime: Runtime, claim: Claim) -> None:
@@ -116,7 +145,7 @@ def _failed(runtime: Runtime, claim: Claim, error: Exception) -> None:
     try:
         work_failed(runtime, claim, write_down(problem))
     except LeaseLost as lost:
-        log.warning("%s", lost)
+        _lost(claim, lost)
     except Exception:
         # No database, perhaps. The lease runs out, and then somebody tries again.
         log.exception("Could not write down that %s work %d failed.", claim.kind, claim.id)

@@ -10,14 +10,20 @@ from collections.abc import Mapping, Sequence
 log = logging.getLogger(__name__)
 
 _RESTART_SECONDS = 2.0
-_STOP_SECONDS = 40.0
+_HURRY_SECONDS = 5.0
 
 
 def supervise(
-    commands: Sequence[Sequence[str]], environ: Mapping[str, str], stop: threading.Event
+    commands: Sequence[Sequence[str]],
+    environ: Mapping[str, str],
+    stop: threading.Event,
+    hurry: threading.Event,
+    *,
+    stop_seconds: float,
 ) -> None:
     """Run `supportdesk` with each of `commands`, restart what dies, and end all when `stop` is set.
 
+    Children have `stop_seconds` to end; when `hurry` is set they are told once more, to end now.
     A child that dies at once is restarted after a pause, so that a broken setting does not spin.
     """
     children = {tuple(command): _start(command, environ) for command in commands}
@@ -31,7 +37,7 @@ def supervise(
                     break
                 children[command] = _start(command, environ)
     finally:
-        _end(list(children.values()))
+        _end(list(children.values()), hurry, stop_seconds)
 
 
 def _start(command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -43,13 +49,27 @@ def _start(command: Sequence[str], environ: Mapping[str, str]) -> subprocess.Pop
     )
 
 
-def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
-    for child in children:
+def _end(
+    children: Sequence[subprocess.Popen[bytes]], hurry: threading.Event, stop_seconds: float
+) -> None:
+    _terminate(children)
+    deadline = time.monotonic() + stop_seconds
+    while _running(children) and time.monotonic() < deadline and not hurry.wait(0.1):
+        pass
+    if hurry.is_set():
+        _terminate(children)
+        deadline = time.monotonic() + _HURRY_SECONDS
+    while _running(children) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for child in _running(children):
+        child.kill()
+        child.wait()
+
+
+def _terminate(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    for child in _running(children):
         child.terminate()
-    deadline = time.monotonic() + _STOP_SECONDS
-    for child in children:
-        try:
-            child.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+
+
+def _running(children: Sequence[subprocess.Popen[bytes]]) -> list[subprocess.Popen[bytes]]:
+    return [child for child in children if child.poll() is None]

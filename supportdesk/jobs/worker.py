@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -11,7 +12,7 @@ from datetime import UTC
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from supportdesk.actions.claim_work import claim_work
+from supportdesk.actions.claim_work import claim_work, release_work
 from supportdesk.actions.intake.route_mail import Parser
 from supportdesk.actions.note_alive import note_alive, note_end
 from supportdesk.actions.runtime import Runtime
@@ -107,7 +108,8 @@ class Worker:
         """Start the lanes and the ticks."""
         for hand in self._hands:
             name = f"lane-{hand.lane.kinds[0]}"
-            thread = threading.Thread(target=self._run, args=(hand,), name=name)
+            # A daemon, for the process ends even if somebody outside does not let go of it.
+            thread = threading.Thread(target=self._run, args=(hand,), name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
         for job in (self._beat, *jobs(self._runtime)):
@@ -134,12 +136,18 @@ class Worker:
                 hand.news.set()
 
     def stop(self) -> None:
-        """Stop claiming, finish what is being done, and return."""
+        """Stop claiming, finish what is being done as far as the setting's time allows, return.
+
+        What is not finished then is done again by another worker when its lease has run out.
+        """
         self._scheduler.shutdown()
         self._stopping.set()
         self.wake()
+        deadline = time.monotonic() + self._runtime.settings.stop_seconds
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, deadline - time.monotonic()))
+        for late in (thread for thread in self._threads if thread.is_alive()):
+            log.warning("%s is not finished and is cut short.", late.name)
         try:
             note_end(self._runtime, name=self._name)
         except Exception:
@@ -174,6 +182,9 @@ class Worker:
         if not claims:
             if Kind.ROUTE in lane.kinds:
                 self._nothing_to_route.set()
+            return 0
+        if self._stopping.is_set():
+            release_work(self._runtime, claims)
             return 0
         if len(claims) == lane.batch > 1:
             for kind in lane.kinds:  # there is more than one can do

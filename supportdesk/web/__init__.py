@@ -1,5 +1,7 @@
 """The web: parse a request, call one action or query, answer. `create_web` puts it together."""
 
+from collections.abc import Callable
+
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
@@ -15,10 +17,11 @@ from supportdesk.web.files import files
 from supportdesk.web.forms import LARGEST_ID
 from supportdesk.web.gate import guard
 from supportdesk.web.hand_overs import hand_overs
-from supportdesk.web.health import health
+from supportdesk.web.health import IS_DRAINING, health
 from supportdesk.web.inbox import inbox
 from supportdesk.web.language import translate
 from supportdesk.web.mailboxes import mailboxes
+from supportdesk.web.observe import observe
 from supportdesk.web.operations import operations
 from supportdesk.web.preferences import preferences
 from supportdesk.web.quarantine import quarantine
@@ -53,8 +56,11 @@ class IdConverter(IntegerConverter):
         super().__init__(url_map, max=LARGEST_ID)
 
 
-def create_web(runtime: Runtime) -> Flask:
-    """Build the WSGI application on a running service's parts."""
+def create_web(runtime: Runtime, *, is_draining: Callable[[], bool] = lambda: False) -> Flask:
+    """Build the WSGI application on a running service's parts.
+
+    `is_draining` tells that this web is about to end: it answers, but asks for nothing new.
+    """
     # The address of our files holds a digest of them: they may be kept for ever, and modules
     # that import each other by relative paths stay together.
     version = version_of_assets()
@@ -62,6 +68,8 @@ def create_web(runtime: Runtime) -> Flask:
     app.url_map.converters["int"] = IdConverter
     app.extensions[RUNTIME] = runtime
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = YEAR_SECONDS
+    app.extensions[IS_DRAINING] = is_draining
+    observe(app, runtime)
     end_readings(app)
     secure(app, runtime)
     guard(app)

@@ -19,6 +19,7 @@ from supportdesk.errors import (
 )
 from supportdesk.web.language import later as _l
 from supportdesk.web.language import translated
+from supportdesk.web.observe import route_of_request
 from supportdesk.web.refusals import told
 from supportdesk.web.shell import render_page
 
@@ -109,7 +110,7 @@ def _database_away(error: Exception) -> Response:
 
 
 def _unforeseen(error: Exception) -> Response:
-    _log.error("%s %s failed", request.method, request.path, exc_info=error)
+    _log.error("%s %s failed", request.method, route_of_request(), exc_info=error)
     return _page(HTTPStatus.INTERNAL_SERVER_ERROR, is_bare=True)
 
 

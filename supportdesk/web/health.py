@@ -3,16 +3,21 @@
 import tempfile
 
 import sqlalchemy as sa
-from flask import Blueprint, jsonify
+from flask import Blueprint, current_app, jsonify
 from flask.typing import ResponseReturnValue
 
 from supportdesk.actions.watch import LEAST_FREE_PERCENT, free_percent
 from supportdesk.db.migrate import schema_problem
 from supportdesk.db.queries.operations import watched_at
+from supportdesk.errors import NotFound, SupportdeskError
 from supportdesk.web.context import now, reading, runtime
 from supportdesk.web.gate import for_everybody
 
 health = Blueprint("health", __name__)
+
+_NO_BLOB = "0" * 64
+
+IS_DRAINING = "supportdesk.is_draining"
 
 
 @health.get("/healthz")
@@ -29,11 +34,31 @@ def ready() -> ResponseReturnValue:
 
     How long ago a worker last looked after the service is told as well; the web serves without one.
     """
-    checks = {"database": _database(), "data_dir": _data_dir(), "disk": _disk()}
+    checks = {
+        "draining": _draining(),
+        "database": _database(),
+        "data_dir": _data_dir(),
+        "blobs": _blobs(),
+        "disk": _disk(),
+    }
     problems = {name: problem for name, problem in checks.items() if problem}
     if problems:
         return jsonify(status="not ready", problems=problems), 503
     return jsonify(status="ready", seconds_since_watch=_seconds_since_watch())
+
+
+def _draining() -> str:
+    return "is about to end; send nothing new" if current_app.extensions[IS_DRAINING]() else ""
+
+
+def _blobs() -> str:
+    try:
+        runtime().blobs.get(_NO_BLOB)
+    except NotFound:
+        return ""  # it answers
+    except (OSError, SupportdeskError) as error:
+        return f"cannot be read: {type(error).__name__}"
+    return ""
 
 
 def _database() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from supportdesk.actions.claim_work import claim_work
+from supportdesk.actions.claim_work import claim_work, release_work
 from supportdesk.actions.receive_mail import receive_mail
 from supportdesk.db.database import Database
 from supportdesk.db.models import Mailbox, OutboxMail, OutboxState, Ticket, Work, WorkState
@@ -193,3 +193,38 @@ def test_an_unknown_kind_of_work_is_left_to_a_newer_version(world: World) -> Non
         )
     assert work_off(world.runtime, world.parser) == 0
     assert count(world, Work, Work.state == WorkState.READY) == 1
+
+
+def test_a_worker_told_to_stop_does_not_wait_for_ever_for_what_hangs(
+    database: Database, tmp_path: Path, smtp_receiver: SmtpReceiver
+) -> None:
+    world = make_world(
+        database,
+        tmp_path,
+        smtp_host="localhost",
+        smtp_port=smtp_receiver.port,
+        stop_seconds=1,
+    )
+    taken, may_go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        taken.set()
+        may_go_on.wait(60)
+
+    smtp_receiver.mails = Watched(hold)
+    with working(world):
+        receive(world, "Dotaz")
+        assert taken.wait(30)
+    # It came back while the relay still holds the mail; another worker takes over in time.
+    assert count(world, Work, Work.kind == Kind.SEND, Work.lease.is_not(None)) == 1
+    may_go_on.set()
+    until(lambda: count(world, OutboxMail, OutboxMail.state == OutboxState.SENT), "it is sent")
+
+
+def test_work_that_was_not_begun_is_given_back_at_once_and_loses_no_attempt(world: World) -> None:
+    receive(world, "Dotaz")
+    for _ in range(2):
+        (claim,) = claim_work(world.runtime, [Kind.ROUTE], limit=1, lease_seconds=60)
+        assert claim.attempts == 1
+        assert claim_work(world.runtime, [Kind.ROUTE], limit=1, lease_seconds=60) == []
+        release_work(world.runtime, [claim])

@@ -1,5 +1,6 @@
 """How the service itself goes: alarms, what waits, what was given up, which parts live."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -19,6 +20,7 @@ MOST_ALARMS = 100
 # Literals, not parameters: only so the partial indexes are used.
 _IS_READY = Work.state == sa.literal_column(f"'{WorkState.READY}'")
 _IS_DEAD = Work.state == sa.literal_column(f"'{WorkState.DEAD}'")
+_IS_FAILED = OutboxMail.state == sa.literal_column(f"'{OutboxState.FAILED}'")
 _IS_UNSENT = sa.and_(
     sa.text("outbox.state IN ('queued', 'sending', 'failed')"),
     OutboxMail.state != sa.literal_column(f"'{OutboxState.FAILED}'"),
@@ -31,6 +33,10 @@ class Waiting:
 
     count: int
     oldest_at: datetime | None
+
+    def seconds(self, now: datetime) -> float:
+        """Tell how long the oldest waits, 0 when nothing does."""
+        return (now - self.oldest_at).total_seconds() if self.oldest_at else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,17 @@ def waiting_mail(session: Session) -> Waiting:
         sa.select(sa.func.count(), sa.func.min(OutboxMail.queued_at)).where(_IS_UNSENT)
     ).one()
     return Waiting(count, oldest_at)
+
+
+def failed_mail(session: Session) -> int:
+    """Count the mails that were given up and not sent again."""
+    return session.scalar(sa.select(sa.func.count()).where(_IS_FAILED)) or 0
+
+
+def open_alarm_keys(session: Session) -> Sequence[str]:
+    """Give the keys of the alarms that last."""
+    asked = sa.select(Alarm.key).where(Alarm.cleared_at.is_(None)).order_by(Alarm.id)
+    return session.scalars(asked.limit(MOST_ALARMS)).all()
 
 
 def list_heartbeats(session: Session) -> list[Living]:
