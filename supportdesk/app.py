@@ -24,7 +24,7 @@ from supportdesk.channels.email.sandbox import open_sandbox
 from supportdesk.clock import Clock, system_clock
 from supportdesk.db.blobs import BlobStore
 from supportdesk.db.database import Database
-from supportdesk.db.engine import open_engine
+from supportdesk.db.engine import clock_of, open_engine
 from supportdesk.db.migrate import downgrade, schema_problem, upgrade
 from supportdesk.db.sqlite_file import keep_copy
 from supportdesk.demo import AUTHSERV_ID, demo_log_ins, is_empty, load_demo
@@ -40,10 +40,11 @@ from supportdesk.web.server import GRACE_SECONDS, WebServer
 log = logging.getLogger(__name__)
 
 _SECRET_BYTES = 32
+_STATEMENT_SECONDS = 60  # far more than anything that we ask PostgreSQL for takes
 
 
-def open_runtime(settings: Settings | None = None, *, clock: Clock = system_clock) -> Runtime:
-    """Open the service's parts on a database that is up to date.
+def open_runtime(settings: Settings | None = None, *, clock: Clock | None = None) -> Runtime:
+    """Open the service's parts on a database that is up to date; its clock is ours without another.
 
     Raises:
         SettingsError: a setting is unusable, or the database waits for `supportdesk migrate`.
@@ -301,13 +302,14 @@ def _stop_signal(hurry: Callable[[], None]) -> threading.Event:
     return stop
 
 
-def _open(settings: Settings, clock: Clock) -> Runtime:
+def _open(settings: Settings, clock: Clock | None) -> Runtime:
     _make_data_dir(settings)
+    engine = open_engine(settings.effective_database_url, statement_seconds=_STATEMENT_SECONDS)
     return Runtime(
-        database=Database(open_engine(settings.effective_database_url)),
+        database=Database(engine),
         blobs=BlobStore(settings.data_dir / "blobs"),
         settings=settings,
-        clock=clock,
+        clock=clock or clock_of(engine),
         secret_key=_secret_key(settings),
     )
 

@@ -104,6 +104,7 @@ class Settings:
 
     data_dir: Path = _setting(_path(USUAL_DATA_DIR), _path)  # noqa: RUF009 - a field
     database_url: str = _setting("", _database_url)  # "": SQLite in data_dir
+    listen_database_url: str = _setting("", _database_url)  # "": database_url
     operator_name: str = _setting("Zákaznické centrum – business", _text)
     language: str = _setting("cs", _one_of("cs", "en"))  # for visitors and new contacts
 

@@ -23,7 +23,7 @@ pytest_plugins = [
 ]
 
 # A fixture that starts something real marks every test that asks for it.
-MARKS = {"postgresql": "server", "dovecot": "server", "browser": "browser"}
+MARKS = {"postgresql": "server", "pgbouncer": "server", "dovecot": "server", "browser": "browser"}
 
 # No deadlines: the machine may be busy. In CI the examples are the same in every run.
 settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -15,6 +15,7 @@ BAD_VALUES = [
     ("data_dir", " ", "must not be empty"),
     ("database_url", "mysql://desk", "sqlite:/// or postgresql+psycopg://"),
     ("database_url", "postgresql://desk", "sqlite:/// or postgresql+psycopg://"),
+    ("listen_database_url", "desk", "sqlite:/// or postgresql+psycopg://"),
     ("operator_name", "", "must not be empty"),
     ("operator_name", "Customer\ncentre", "must be one line"),
     ("language", "de", "one of: cs, en"),

@@ -13,6 +13,8 @@ down_revision = "2026_11_22_alarms"
 branch_labels = None
 depends_on = None
 
+phase = "expand"
+
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _KIND = sa.Enum(
     "failed",

@@ -9,7 +9,7 @@ from supportdesk.db.work import Claim, Kind
 
 
 def claim_work(
-    runtime: Runtime, kinds: Collection[Kind], *, limit: int, lease_seconds: int
+    runtime: Runtime, kinds: Collection[Kind], *, limit: int, lease_seconds: float
 ) -> list[Claim]:
     """Take up to `limit` due pieces of work of these kinds; an empty list when nothing is due."""
     now = runtime.clock()

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from supportdesk.db.hints import hint
 from supportdesk.db.models import Work, WorkState
 from supportdesk.errors import SupportdeskError, write_down
 
@@ -113,6 +114,23 @@ _BURY_EXHAUSTED = (
     )
     .returning(_work.c.kind, _work.c.payload, _work.c.problem)
 )
+_STILL_OURS = (
+    sa.select(_work.c.id)
+    .where(
+        _IS_READY,
+        _work.c.id.in_(sa.bindparam("ours", expanding=True)),
+        _work.c.lease == sa.bindparam("our_lease"),
+    )
+    # What is being finished at this moment needs no longer lease, and would be waited for.
+    .with_for_update(skip_locked=True)
+    .cte("still_ours")
+    .prefix_with("MATERIALIZED", dialect="postgresql")
+)
+_RENEW = (
+    sa.update(_work)
+    .where(_work.c.id.in_(sa.select(_STILL_OURS.c.id)))
+    .values(visible_at=sa.bindparam("lease_ends"))
+)
 _OURS = sa.update(_work).where(
     _work.c.id.in_(sa.bindparam("ours", expanding=True)), _work.c.lease == sa.bindparam("our_lease")
 )
@@ -166,6 +184,8 @@ def enqueue_many(
         for payload, key in zip(payloads, keys, strict=True)
     ]
     session.connection().execute(insert_or_ignore(session, _work), rows)
+    if run_at is None or run_at <= now:
+        hint(session, kind)
 
 
 def is_anything_due(session: Session, kinds: Collection[Kind], *, now: datetime) -> bool:
@@ -180,7 +200,7 @@ def claim(
     *,
     now: datetime,
     limit: int,
-    lease_seconds: int,
+    lease_seconds: float,
 ) -> list[Claim]:
     """Take up to `limit` due pieces of work, the longest due first; give them by id.
 
@@ -213,6 +233,20 @@ def bury_exhausted(session: Session, kinds: Collection[Kind], *, now: datetime) 
     """Mark work dead whose every attempt was cut short by a crash; give what was buried."""
     buried = session.connection().execute(_BURY_EXHAUSTED, {"kinds": list(kinds), "now": now})
     return [Buried(Kind(row.kind), row.payload, row.problem) for row in buried]
+
+
+def renew(
+    session: Session, claims: Sequence[Claim], *, now: datetime, lease_seconds: float
+) -> None:
+    """Hold claimed work for so long from now; what is finished or another's stays as it is."""
+    session.connection().execute(
+        _RENEW,
+        {
+            "ours": [one.id for one in claims],
+            "our_lease": claims[0].lease,
+            "lease_ends": now + timedelta(seconds=lease_seconds),
+        },
+    )
 
 
 def finish(session: Session, claims: Sequence[Claim], *, now: datetime) -> None:

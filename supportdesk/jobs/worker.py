@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 
@@ -18,6 +18,8 @@ from supportdesk.actions.note_alive import note_alive, note_end
 from supportdesk.actions.runtime import Runtime
 from supportdesk.db.work import Kind
 from supportdesk.jobs.handlers import handle
+from supportdesk.jobs.keeper import LEASE_SECONDS, Keeper
+from supportdesk.jobs.listener import Listener
 from supportdesk.jobs.schedule import Job, jobs
 
 log = logging.getLogger(__name__)
@@ -38,27 +40,28 @@ HEARTBEAT_SECONDS = 15
 class Lane:
     """Threads for some kinds of work, so that a slow mailbox never holds up routing.
 
-    The first thread does what comes; the others help as long as there are full batches.
+    The first thread does what comes; the others help as long as there are full batches. A batch
+    that takes longer than `most_seconds` is taken for hanging: another may take it over.
     """
 
     kinds: tuple[Kind, ...]
     threads: int
     batch: int
-    lease_seconds: int
+    most_seconds: int
 
 
 LANES = (
-    Lane((Kind.ROUTE,), threads=2, batch=40, lease_seconds=120),
-    Lane((Kind.SEND, Kind.ALARM), threads=2, batch=1, lease_seconds=600),
-    Lane((Kind.POLL,), threads=2, batch=1, lease_seconds=900),
+    Lane((Kind.ROUTE,), threads=2, batch=40, most_seconds=120),
+    Lane((Kind.SEND, Kind.ALARM), threads=2, batch=1, most_seconds=600),
+    Lane((Kind.POLL,), threads=2, batch=1, most_seconds=900),
     # Mailboxes that failed have threads of their own: while these wait for an answer, the others
     # are read.
-    Lane((Kind.POLL_AGAIN, Kind.FETCH), threads=2, batch=1, lease_seconds=900),
+    Lane((Kind.POLL_AGAIN, Kind.FETCH), threads=2, batch=1, most_seconds=900),
     Lane(
         (Kind.HAND_BACK, Kind.FOLLOW, Kind.CLOSE, Kind.PRUNE, Kind.WATCH),
         threads=1,
         batch=1,
-        lease_seconds=300,
+        most_seconds=300,
     ),
 )
 
@@ -86,13 +89,15 @@ class Worker:
         ]
         self._runtime = runtime
         self._parser = parser
+        self._keeper = Keeper(runtime, self._ask_for_all)
+        self._listener = _listener_of(runtime, self._hear)
         self._stopping = threading.Event()
         self._door_is_busy = threading.Event()
         self._nothing_to_route = threading.Event()
         self._threads: list[threading.Thread] = []
         host = socket.gethostname()
         self._name = f"worker {host}:{os.getpid()}"
-        self._beat = Job(
+        self._alive = Job(
             "tell that this worker lives",
             HEARTBEAT_SECONDS,
             lambda one: note_alive(one, name=self._name, host=host),
@@ -112,12 +117,17 @@ class Worker:
             thread = threading.Thread(target=self._run, args=(hand,), name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
-        for job in (self._beat, *jobs(self._runtime)):
-            self._tick(job)  # what came due while nobody was there
-            self._scheduler.add_job(
-                self._tick, "interval", args=(job,), seconds=job.seconds, name=job.name
-            )
+        self._keeper.start()
+        self._ask(self._alive)
+        self._every(self._alive, self._ask)
+        if self._listener:
+            self._listener.start()
+        for job in jobs(self._runtime):
+            self._every(job, self._tick)
         self._scheduler.start()
+
+    def _every(self, job: Job, do: Callable[[Job], None]) -> None:
+        self._scheduler.add_job(do, "interval", args=(job,), seconds=job.seconds, name=job.name)
 
     def mail_came(self) -> None:
         """Hear that a mail was kept just now: route it, and leave room for more."""
@@ -130,7 +140,7 @@ class Worker:
         for hand in self._hands:
             hand.news.set()
 
-    def _wake(self, kind: Kind, *, without_helpers: bool = False) -> None:
+    def _wake(self, kind: str, *, without_helpers: bool = False) -> None:
         for hand in self._hands:
             if kind in hand.lane.kinds and not (without_helpers and hand.is_helper):
                 hand.news.set()
@@ -141,6 +151,7 @@ class Worker:
         What is not finished then is done again by another worker when its lease has run out.
         """
         self._scheduler.shutdown()
+        self._keeper.stop_leading()
         self._stopping.set()
         self.wake()
         deadline = time.monotonic() + self._runtime.settings.stop_seconds
@@ -148,12 +159,29 @@ class Worker:
             thread.join(max(0.0, deadline - time.monotonic()))
         for late in (thread for thread in self._threads if thread.is_alive()):
             log.warning("%s is not finished and is cut short.", late.name)
+        self._keeper.stop()
+        if self._listener:
+            self._listener.stop()
         try:
             note_end(self._runtime, name=self._name)
         except Exception:
             log.warning("Could not note that this worker ended; it will be taken for a dead one.")
 
+    def _hear(self, kind: str) -> None:
+        if kind == Kind.ROUTE:
+            self._nothing_to_route.clear()
+        self._wake(kind, without_helpers=True)
+
+    def _ask_for_all(self) -> None:
+        """Ask for what came due while nobody led."""
+        for job in jobs(self._runtime):
+            self._ask(job)
+
     def _tick(self, job: Job) -> None:
+        if self._keeper.leads:
+            self._ask(job)
+
+    def _ask(self, job: Job) -> None:
         try:
             job.tick(self._runtime)
         except Exception:
@@ -174,7 +202,7 @@ class Worker:
         """Do one batch and give its size."""
         try:
             claims = claim_work(
-                self._runtime, lane.kinds, limit=lane.batch, lease_seconds=lane.lease_seconds
+                self._runtime, lane.kinds, limit=lane.batch, lease_seconds=LEASE_SECONDS
             )
         except Exception:
             log.exception("Could not look for work; trying again.")
@@ -189,7 +217,8 @@ class Worker:
         if len(claims) == lane.batch > 1:
             for kind in lane.kinds:  # there is more than one can do
                 self._wake(kind)
-        handle(self._runtime, self._parser, claims)
+        with self._keeper.holding(claims, most_seconds=lane.most_seconds):
+            handle(self._runtime, self._parser, claims)
         if Kind.ROUTE in lane.kinds:
             self._wake(Kind.SEND)  # routing queues acknowledgements
             self._step_back()
@@ -199,6 +228,12 @@ class Worker:
         if self._door_is_busy.is_set():
             self._door_is_busy.clear()
             self._stopping.wait(COURTESY_SECONDS)
+
+
+def _listener_of(runtime: Runtime, heard: Callable[[str], None]) -> Listener | None:
+    own = runtime.database.engine.url.render_as_string(hide_password=False)
+    url = runtime.settings.listen_database_url or own
+    return Listener(url, heard) if url.startswith("postgresql") else None
 
 
 def work_off(runtime: Runtime, parser: Parser) -> int:
@@ -212,7 +247,7 @@ def work_off(runtime: Runtime, parser: Parser) -> int:
 def _work_off(runtime: Runtime, parser: Parser, lane: Lane) -> int:
     finished = 0
     while claims := claim_work(
-        runtime, lane.kinds, limit=lane.batch, lease_seconds=lane.lease_seconds
+        runtime, lane.kinds, limit=lane.batch, lease_seconds=lane.most_seconds
     ):
         handle(runtime, parser, claims)
         finished += len(claims)

@@ -150,6 +150,47 @@ def test_a_worker_that_slept_past_its_lease_cannot_finish_and_its_effects_roll_b
         assert session.scalars(sa.select(Mailbox.address)).all() == ["successor@example.com"]
 
 
+def renew(database: Database, claims: Sequence[Claim], *, at: datetime) -> None:
+    with database.write() as session:
+        work.renew(session, claims, now=at, lease_seconds=LEASE)
+
+
+def test_a_renewed_lease_holds_from_then_on(database: Database) -> None:
+    ask(database, 1, 2)
+    claims = take(database)
+    renew(database, claims, at=LEASE_OVER)
+    assert take(database, at=LEASE_OVER) == []
+    assert len(take(database, at=LEASE_OVER + timedelta(seconds=LEASE))) == 1
+    with database.write() as session:
+        work.finish(session, claims[1:], now=LEASE_OVER)
+
+
+def test_what_is_finished_or_taken_over_is_not_renewed(database: Database) -> None:
+    ask(database, 1, 2)
+    first, second = take(database)
+    with database.write() as session:
+        work.finish(session, [first], now=NOON)
+    successor = take_one(database, at=LEASE_OVER)
+    before = [one.visible_at for one in stored(database)]
+    renew(database, [first, second], at=LEASE_OVER + timedelta(seconds=1))
+    assert [one.visible_at for one in stored(database)] == before
+    with database.write() as session:
+        work.finish(session, [successor], now=LEASE_OVER)
+    assert {one.state for one in stored(database)} == {WorkState.DONE}
+
+
+def test_renewing_never_waits_for_what_is_being_finished(database: Database) -> None:
+    if database.engine.dialect.name == "sqlite":
+        return  # has one writer at a time
+    ask(database, 1, 2)
+    claims = take(database)
+    with database.write() as session:
+        work.finish(session, claims[:1], now=NOON)
+        renew(database, claims, at=LEASE_OVER)
+    held = stored(database)[1]
+    assert held.visible_at == LEASE_OVER + timedelta(seconds=LEASE)
+
+
 def test_of_a_batch_all_must_still_be_ours(database: Database) -> None:
     ask(database, 1, 2)
     batch = take(database)

@@ -49,7 +49,7 @@ from supportdesk.db.models.tickets import (
     StoredDecision,
     Ticket,
 )
-from supportdesk.db.models.work import Work, WorkState
+from supportdesk.db.models.work import Leadership, Work, WorkState
 
 __all__ = [
     "Absence",
@@ -72,6 +72,7 @@ __all__ = [
     "FrameworkContract",
     "HandOver",
     "Heartbeat",
+    "Leadership",
     "LineState",
     "LoginSession",
     "Mailbox",

@@ -1,4 +1,4 @@
-"""Background work: what is due, who holds it, what gave up."""
+"""Background work: what is due, who holds it, what gave up; and who leads."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -57,3 +57,16 @@ class Work(Base):
     problem: Mapped[str | None]
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+
+
+class Leadership(Base):
+    """Who leads what until when; `term` counts how often somebody began to."""
+
+    __tablename__ = "leadership"
+
+    name: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    holder: Mapped[str] = mapped_column(sa.String(100))  # host:pid:random
+    term: Mapped[int]
+    began_at: Mapped[datetime]
+    renewed_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
