@@ -14,7 +14,9 @@ from pathlib import Path
 from flask import Flask
 from prometheus_client import start_http_server
 
+from supportdesk.actions.backup import Manifest
 from supportdesk.actions.receive_mail import is_our_address, our_recipients, receive_mail
+from supportdesk.actions.restore import bring_secret_key, open_backup, restore_backup
 from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email.door import Door, Envelope
 from supportdesk.channels.email.names import Names
@@ -28,7 +30,7 @@ from supportdesk.db.engine import clock_of, open_engine
 from supportdesk.db.migrate import downgrade, schema_problem, upgrade
 from supportdesk.db.sqlite_file import keep_copy
 from supportdesk.demo import AUTHSERV_ID, demo_log_ins, is_empty, load_demo
-from supportdesk.errors import SettingsError
+from supportdesk.errors import Conflict, SettingsError
 from supportdesk.jobs.listeners import Listeners
 from supportdesk.jobs.supervisor import supervise
 from supportdesk.jobs.worker import INTAKE_LANES, LANES, Worker
@@ -89,6 +91,26 @@ def ask_about_schema(settings: Settings) -> SettingsError | None:
         return schema_problem(engine)
     finally:
         engine.dispose()
+
+
+def restore(settings: Settings, folder: Path, say: Callable[[str], None]) -> Manifest:
+    """Bring a backup back into an installation that has no data yet; it is paused then.
+
+    Raises:
+        Conflict, InvalidInput: it cannot be done; the text says why.
+    """
+    backup = open_backup(folder, say=say)
+    _make_data_dir(settings)
+    if not settings.secret_key:
+        bring_secret_key(backup, settings.data_dir / "secret.key")
+    runtime = _open(settings, system_clock)
+    try:
+        restore_backup(runtime, backup, say=say)
+    except OSError as error:
+        raise Conflict("The backup cannot be restored: {reason}.", reason=error) from error
+    finally:
+        runtime.database.close()
+    return backup.manifest
 
 
 def create_app() -> Flask:

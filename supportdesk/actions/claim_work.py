@@ -5,15 +5,23 @@ from collections.abc import Collection, Sequence
 from supportdesk.actions.runtime import Runtime
 from supportdesk.actions.settle_work import show_given_up
 from supportdesk.db import work
+from supportdesk.db.queries.upkeep import is_paused
 from supportdesk.db.work import Claim, Kind
+
+WAITS_IN_PAUSE = frozenset({Kind.SEND, Kind.POLL})
 
 
 def claim_work(
     runtime: Runtime, kinds: Collection[Kind], *, limit: int, lease_seconds: float
 ) -> list[Claim]:
-    """Take up to `limit` due pieces of work of these kinds; an empty list when nothing is due."""
+    """Take up to `limit` due pieces of work of these kinds; an empty list when nothing is due.
+
+    After a restore nothing is sent and no mailbox read until the service is released.
+    """
     now = runtime.clock()
     with runtime.database.read() as session:
+        if not WAITS_IN_PAUSE.isdisjoint(kinds) and is_paused(session):
+            kinds = [kind for kind in kinds if kind not in WAITS_IN_PAUSE]
         is_due = work.is_anything_due(session, kinds, now=now)
     if not is_due:
         return []

@@ -22,6 +22,7 @@ from supportdesk.db.queries.operations import (
     list_heartbeats,
     waiting_mail,
 )
+from supportdesk.db.queries.upkeep import find_pause
 from supportdesk.db.work import Kind, enqueue
 from supportdesk.errors import SupportdeskError, write_down
 from supportdesk.settings import Settings
@@ -227,10 +228,24 @@ def _full_disk(session: Session, _settings: Settings, now: datetime) -> Iterable
             )
 
 
+def _pause(session: Session, _settings: Settings, _now: datetime) -> Iterable[Finding]:
+    pause = find_pause(session)
+    if pause is not None:
+        yield (
+            "",
+            SupportdeskError(
+                "The service was restored from the backup of {made_at}: nothing is sent and no"
+                " mailbox read. Run `supportdesk doctor`, then `supportdesk release`.",
+                made_at=pause.backup_made_at,
+            ),
+        )
+
+
 CHECKS: Mapping[str, Check] = {
     "given_up": _given_up,
     "late_work": _late_work,
     "unsent_mail": _unsent_mail,
     "silent_mailbox": _silent_mailbox,
     "disk": _full_disk,
+    "paused": _pause,
 }

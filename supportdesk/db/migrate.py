@@ -94,7 +94,7 @@ def downgrade(
 def current_revision(engine: sa.Engine) -> str | None:
     """Tell the revision that the database is at, None for an empty one."""
     with engine.connect() as connection:
-        return _revision(connection)
+        return revision_of(connection)
 
 
 def head_revision() -> str | None:
@@ -204,7 +204,8 @@ def _of(script: Script, name: str, default: Any) -> Any:
     return getattr(script.module, name, default)
 
 
-def _revision(connection: sa.Connection) -> str | None:
+def revision_of(connection: sa.Connection) -> str | None:
+    """Tell the revision that a connection sees, None for an empty database."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
@@ -237,7 +238,7 @@ def _migrate_sqlite(
         _set_pragma(connection, "foreign_keys=OFF")
         _set_pragma(connection, f"busy_timeout={_PATIENCE_SECONDS * 1000}")
         with _as_only_writer(connection):
-            found = _revision(connection)
+            found = revision_of(connection)
             going = steps(found)
             if not going:
                 return
@@ -317,7 +318,7 @@ def _migrate_postgresql(
     steps: Callable[[str | None], Sequence[Script]],
 ) -> None:
     with _only_migrator(engine), engine.connect() as connection:
-        going = steps(_revision(connection))
+        going = steps(revision_of(connection))
         connection.rollback()
         sa.event.listen(connection, "begin", _wait_shortly_for_locks)
         for attempt in range(1, _LOCK_TRIES + 1) if going else ():

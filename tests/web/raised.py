@@ -15,7 +15,10 @@ PACKAGE = Path(supportdesk.__file__).parent
 COMMAND_LINE = (
     "app.py",
     "settings.py",
+    "actions/backup.py",
+    "actions/restore.py",
     "db/migrate.py",
+    "db/postgresql_dump.py",
     "db/sqlite_file.py",
     "demo/",
     "actions/import_people.py",

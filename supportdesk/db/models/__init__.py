@@ -49,6 +49,7 @@ from supportdesk.db.models.tickets import (
     StoredDecision,
     Ticket,
 )
+from supportdesk.db.models.upkeep import Pause
 from supportdesk.db.models.work import Leadership, Work, WorkState
 
 __all__ = [
@@ -84,6 +85,7 @@ __all__ = [
     "OrganisationNumber",
     "OutboxMail",
     "OutboxState",
+    "Pause",
     "Phase",
     "Receipt",
     "ReceiptState",

@@ -1,0 +1,1 @@
+"""Backup, restore and doctor, as an operator uses them."""

@@ -1,0 +1,59 @@
+"""The commands of upkeep, from a service that runs to another that stands in its place."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from supportdesk.cli import main
+
+
+def run(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> Result:
+    monkeypatch.setenv("SUPPORTDESK_DATA_DIR", str(folder))
+    return CliRunner().invoke(main, list(arguments))
+
+
+def test_a_service_moves_to_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new, backups = tmp_path / "old", tmp_path / "new", tmp_path / "backups"
+    assert run(monkeypatch, old, "migrate").exit_code == 0
+    made = run(monkeypatch, old, "backup", str(backups))
+    assert made.exit_code == 0, made.output
+    [folder] = (one for one in backups.iterdir() if (one / "manifest.json").exists())
+    assert str(folder) in made.output
+
+    restored = run(monkeypatch, new, "restore", str(folder))
+    assert (restored.exit_code, "and paused" in restored.output) == (0, True), restored.output
+    assert (new / "secret.key").read_bytes() == (old / "secret.key").read_bytes()
+    well = run(monkeypatch, new, "doctor", "--json")
+    assert well.exit_code == 0
+    told = json.loads(well.stdout)
+    assert (told["problems"], told["is_paused"]) == ([], True)
+    assert "Released; 0 mails" in run(monkeypatch, new, "release").output
+    assert run(monkeypatch, new, "restore", str(folder)).exit_code == 1
+
+
+def test_the_doctor_ends_with_1_and_says_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, tmp_path, "migrate")
+    monkeypatch.setenv("SUPPORTDESK_SECRET_KEY", "k" * 40)
+    from supportdesk.app import open_runtime
+    from supportdesk.db.models import Mailbox
+
+    runtime = open_runtime()
+    with runtime.database.write() as session:
+        session.add(Mailbox(address="x@example.com", name="x", imap_password="sealed elsewhere"))
+    runtime.database.close()
+    found = run(monkeypatch, tmp_path, "doctor", "--quick")
+    assert found.exit_code == 1
+    assert "x@example.com was sealed with another secret key" in found.output
+
+
+def test_what_is_no_backup_is_told_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = run(monkeypatch, tmp_path / "new", "restore", str(tmp_path))
+    assert refused.exit_code == 1
+    assert "is no backup" in refused.output
+    assert not (tmp_path / "new").exists()
