@@ -17,8 +17,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from bench import centre
+from bench.language import some_text
 from bench.load import loading
 from supportdesk.actions.intake.decide_anew import decided_data, decision_values
+from supportdesk.actions.intake.rows import preview
 from supportdesk.db.models import (
     Author,
     Base,
@@ -63,18 +65,7 @@ _SINCE = NOW - timedelta(days=3 * 365)
 # Who writes one after the other: the customer, the system's acknowledgement, the agent.
 _PLOTS = ("CS", "CSA", "CAC", "CSAC")
 _DONE = (State.CLOSED,) * 9 + (State.RESOLVED,)
-_SENTENCES = """
-Dobrý den, prosíme o podrobný výpis hovorů za minulý měsíc pro všechna čísla našeho odboru.
-Faktura neodpovídá tomu, co bylo dohodnuto v rámcové smlouvě, prosíme o vysvětlení rozdílu.
-Od včerejška nám na pobočce nefunguje datové připojení, restart modemu nepomohl.
-Potřebujeme aktivovat roaming pro dva služební telefony, cesta začíná příští týden.
-Žádáme o změnu tarifu u níže uvedených čísel od začátku dalšího zúčtovacího období.
-Nový zaměstnanec nastupuje prvního, prosíme o SIM kartu a přidělení čísla z naší řady.
-Děkujeme za rychlé vyřízení, v příloze posíláme podepsaný formulář.
-Na čísle ředitele se opakovaně ruší hovory, nejčastěji odpoledne v budově úřadu.
-Můžete nám prosím sdělit, kolik dat zbývá ve sdíleném balíčku a kdy se obnoví?
-Kolegyně ztratila telefon, číslo zatím neblokujte, ještě jej hledáme.
-""".split("\n")[1:-1]
+_ACKNOWLEDGEMENT = "Dobrý den,\nVáš požadavek máme a ozveme se Vám nejpozději do zítřka."
 _SUBJECTS = ("Výpis hovorů", "Faktura za říjen", "Nefunguje internet", "Roaming", "Změna tarifu")
 
 
@@ -83,8 +74,12 @@ _Rows = dict[type[Base], list[dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class _Case:
+    """A situation and what was decided; `values` and `told` are shared by all tickets of it."""
+
     situation: Facts
     decision: Decision
+    values: dict[str, Any]
+    told: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,20 +197,24 @@ def _cases() -> tuple[_Case, ...]:
             hours=calendar.hours_at(at),
             consultant=Consultant(state, Person(1, "Petr Dvořák"), None, (), Person(2, "Olga")),
         )
-        found.append(_Case(situation, decide(situation)))
+        decision = decide(situation)
+        values = decision_values(0, 0, situation, decision)
+        found.append(_Case(situation, decision, values, decided_data(decision)))
     return tuple(found)
 
 
 def _tell(story: _Story, messages: Iterator[int], rows: _Rows) -> None:
-    rows[Ticket].append(_ticket(story))
     _events(story, rows[Event], story.moments[0], EventKind.CREATED, {})
+    text = ""
     for writer, at in zip(story.plot, story.moments, strict=True):
-        message = next(messages)
-        rows[Message].append(_message(story, message, writer, at))
+        message, quoted = next(messages), text
+        text = _ACKNOWLEDGEMENT if writer == "S" else some_text(random.Random(message))
+        rows[Message].append(_message(story, message, writer, at, text=text, quoted=quoted))
         if writer == "C":
             _received(story, message, at, rows)
         else:
             _sent(story, message, writer, at, rows)
+    rows[Ticket].append(_ticket(story, preview(text)))
     _promises(story, rows)
     if story.is_active and story.desk is Desk.POOL and story.owner and story.number % 4 == 0:
         rows[HandOver].append(_hand_over(story))
@@ -223,13 +222,13 @@ def _tell(story: _Story, messages: Iterator[int], rows: _Rows) -> None:
         rows[Work].append(_work(story))
 
 
-def _ticket(story: _Story) -> dict[str, Any]:
+def _ticket(story: _Story, start: str) -> dict[str, Any]:
     last = story.moments[-1]
     is_done = not story.is_active
     return {
         "id": story.number,
         "subject": story.subject,
-        "preview": _text(story.number)[:160],
+        "preview": start,
         "state": story.state,
         "channel": Channel.EMAIL,
         "topic": story.case.situation.topic.kind,
@@ -250,11 +249,12 @@ def _ticket(story: _Story) -> dict[str, Any]:
     }
 
 
-def _message(story: _Story, message: int, writer: str, at: datetime) -> dict[str, Any]:
+def _message(
+    story: _Story, message: int, writer: str, at: datetime, *, text: str, quoted: str
+) -> dict[str, Any]:
     customer = _address(story)
     is_theirs = writer == "C"
     sender, recipient = (customer, centre.MAILBOX) if is_theirs else (centre.MAILBOX, customer)
-    text = _text(message)
     return {
         "id": message,
         "ticket_id": story.number,
@@ -268,7 +268,7 @@ def _message(story: _Story, message: int, writer: str, at: datetime) -> dict[str
         "sender_address": sender,
         "recipients": [recipient],
         "subject": story.subject,
-        "text": f"{text}\n\n> {_text(message - 1)}",
+        "text": f"{text}\n\n> {quoted}" if quoted else text,
         "reply_text": text,
         "rfc_message_id": f"<{message}.{story.number}@{sender.partition('@')[2]}>",
         "content_hash": hashlib.sha256(b"%d" % message).hexdigest() if is_theirs else "",
@@ -294,12 +294,11 @@ def _received(story: _Story, message: int, at: datetime, rows: _Rows) -> None:
             "message_id": message,
         }
     )
-    case = story.case
-    values = decision_values(story.number, message, case.situation, case.decision)
-    rows[StoredDecision].append(values | {"decided_at": at})
+    placed = {"ticket_id": story.number, "message_id": message, "decided_at": at}
+    rows[StoredDecision].append(story.case.values | placed)
     received = {"message_id": message, "automatic": Automatic.NO}
     _events(story, rows[Event], at, EventKind.MESSAGE_RECEIVED, received)
-    _events(story, rows[Event], at, EventKind.DECIDED, decided_data(case.decision))
+    _events(story, rows[Event], at, EventKind.DECIDED, story.case.told)
 
 
 def _sent(
@@ -396,13 +395,3 @@ def _address(story: _Story) -> str:
     if story.contact is None:
         return f"cizinec{story.number}@jinde.example"
     return centre.contact_address(story.contact)
-
-
-@cache
-def _texts() -> tuple[str, ...]:
-    chance = random.Random(0)
-    return tuple("\n".join(chance.sample(_SENTENCES, chance.randint(3, 7))) for _ in range(1009))
-
-
-def _text(number: int) -> str:
-    return _texts()[number % len(_texts())]

@@ -41,6 +41,7 @@ from supportdesk.db.models import (
     TeamMember,
     Ticket,
 )
+from supportdesk.db.search_index import index_messages
 from supportdesk.messages import Assurance, Channel, ReportKind
 from supportdesk.tickets import Desk, State
 
@@ -281,10 +282,12 @@ def make_message(
     assurance: Assurance = Assurance.L0,
     is_internal: bool = False,
     created_at: datetime = NOON,
+    subject: str | None = None,
+    sender_name: str = "",
 ) -> Message:
-    """Make a mail of the customer; `contact` None is a sender not on file."""
+    """Make a mail of the customer, to be found; `contact` None is a sender not on file."""
     number = next(_numbers)
-    return _add(
+    message = _add(
         session,
         Message(
             ticket_id=ticket.id,
@@ -293,9 +296,9 @@ def make_message(
             channel=Channel.EMAIL,
             contact_id=contact.id if contact else None,
             created_at=created_at,
-            sender_name=contact.name if contact else "",
+            sender_name=contact.name if contact else sender_name,
             sender_address=f"sender{number}@example.org",
-            subject=ticket.subject,
+            subject=ticket.subject if subject is None else subject,
             text=text,
             reply_text=text,
             rfc_message_id=f"<{number}@example.org>",
@@ -303,6 +306,8 @@ def make_message(
             assurance=assurance,
         ),
     )
+    index_messages(session, {message.id: vars(message)})
+    return message
 
 
 def make_line(

@@ -3,8 +3,9 @@
 from supportdesk.actions.history import record_event
 from supportdesk.actions.runtime import Runtime
 from supportdesk.actions.ticket_access import ticket_to_change
-from supportdesk.db.models import Author, Message
+from supportdesk.db.models import Author
 from supportdesk.db.queries.viewers import Viewer
+from supportdesk.db.search_index import insert_messages
 from supportdesk.errors import InvalidInput
 from supportdesk.messages import Channel
 from supportdesk.tickets import EventKind
@@ -26,25 +27,24 @@ def add_note(runtime: Runtime, viewer: Viewer, ticket_id: int, text: str) -> int
     now = runtime.clock()
     with runtime.database.write() as session:
         ticket = ticket_to_change(session, viewer, ticket_id)
-        note = Message(
-            ticket_id=ticket.id,
-            author=Author.AGENT,
-            is_internal=True,
-            channel=Channel.WEB,
-            agent_id=viewer.agent_id,
-            created_at=now,
-            sender_name=viewer.name,
-            text=text,
-            reply_text=text,
-        )
-        session.add(note)
-        session.flush()
+        note = {
+            "ticket_id": ticket.id,
+            "author": Author.AGENT,
+            "is_internal": True,
+            "channel": Channel.WEB,
+            "agent_id": viewer.agent_id,
+            "created_at": now,
+            "sender_name": viewer.name,
+            "text": text,
+            "reply_text": text,
+        }
+        (note_id,) = insert_messages(session, [note])
         record_event(
             session,
             EventKind.NOTE_ADDED,
             ticket_id=ticket.id,
             at=now,
             agent_id=viewer.agent_id,
-            data={"message_id": note.id},
+            data={"message_id": note_id},
         )
-        return note.id
+        return note_id

@@ -13,7 +13,8 @@ from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email import tokens
 from supportdesk.channels.email.compose import is_identifier
 from supportdesk.db.bulk import insert_returning_ids
-from supportdesk.db.models import Author, Message, OutboxMail
+from supportdesk.db.models import Author, OutboxMail
+from supportdesk.db.search_index import insert_messages
 from supportdesk.db.work import Kind, enqueue_many
 from supportdesk.messages import Automatic, Channel
 
@@ -44,9 +45,7 @@ def queue_mails(
 ) -> list[int]:
     """Store mails, each with its Message-ID, and the work to send them; give the message ids."""
     key = key_for(runtime.secret_key, THREADS)
-    messages = insert_returning_ids(
-        session, Message, [_message_row(mail, key, now) for mail in mails]
-    )
+    messages = insert_messages(session, [_message_row(mail, key, now) for mail in mails])
     outbox = insert_returning_ids(
         session,
         OutboxMail,

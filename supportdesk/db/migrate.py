@@ -20,6 +20,7 @@ from alembic.util import CommandError
 from supportdesk.db.bulk import table_of
 from supportdesk.db.engine import WRITES
 from supportdesk.db.models import Base, Phase, SchemaStep
+from supportdesk.db.search_index import is_described
 from supportdesk.errors import Conflict, NotFound, SettingsError
 
 _ONLY_MIGRATOR = 7_207_311_205  # the number by which our advisory lock is known
@@ -136,7 +137,9 @@ def schema_problem(engine: sa.Engine) -> SettingsError | None:
 def differences(engine: sa.Engine) -> list[object]:
     """List what the migrated schema and the models disagree about."""
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "include_name": is_described}
+        )
         return list(compare_metadata(context, Base.metadata))
 
 

@@ -37,6 +37,7 @@ class Kind(StrEnum):
     HAND_BACK = "hand_back"  # give the night's work to the consultants
     FOLLOW = "follow"  # move open tickets to the consultants assigned today
     CLOSE = "close"  # close what has been resolved long enough
+    INDEX = "index"  # let search find older messages
     PRUNE = "prune"  # delete finished work and ended sessions
     WATCH = "watch"  # look for what is wrong with the service itself
     ALARM = "alarm"  # tell people by mail what is wrong

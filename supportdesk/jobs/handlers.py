@@ -6,9 +6,11 @@ from typing import Any
 
 from structlog.contextvars import bound_contextvars
 
+from supportdesk.actions.ask_for_work import ask_for_work
 from supportdesk.actions.close_resolved import close_resolved
 from supportdesk.actions.fetch_whole import fetch_whole
 from supportdesk.actions.hand_back import hand_back
+from supportdesk.actions.index_messages import index_older_messages
 from supportdesk.actions.intake.route_mail import Parser, route_mail
 from supportdesk.actions.owners import follow_assignments
 from supportdesk.actions.poll_mailbox import ask_for_poll, poll_mailbox
@@ -23,6 +25,9 @@ from supportdesk.errors import SupportdeskError, write_down
 from supportdesk.metrics import LEASES_LOST
 
 log = logging.getLogger(__name__)
+
+_INDEXED_PARTS = 20
+"""How much is indexed before the lane looks at its other work."""
 
 _SCHEDULED: Mapping[Kind, Callable[[Runtime], object]] = {
     Kind.HAND_BACK: hand_back,
@@ -98,6 +103,8 @@ def _do(runtime: Runtime, claim: Claim) -> None:
             _poll(runtime, claim)
         case Kind.FETCH:
             fetch_whole(runtime, claim)
+        case Kind.INDEX:
+            _index(runtime, claim)
         case Kind.ALARM:
             tell_alarms(runtime, claim)
             work_done(runtime, claim)
@@ -122,6 +129,14 @@ def _poll(runtime: Runtime, claim: Claim) -> None:
     work_done(runtime, claim)
     if has_more:
         ask_for_poll(runtime, mailbox_id, slot=f"after-{claim.id}")
+
+
+def _index(runtime: Runtime, claim: Claim) -> None:
+    """Index a good part of what is left, and ask for the rest at once."""
+    has_more = all(index_older_messages(runtime) for _ in range(_INDEXED_PARTS))
+    work_done(runtime, claim)
+    if has_more:
+        ask_for_work(runtime, Kind.INDEX, {}, name=Kind.INDEX, slot=f"after-{claim.id}")
 
 
 def _named(error: Exception) -> SupportdeskError:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from supportdesk.actions.ask_for_work import ask_for_work
 from supportdesk.actions.hand_back import is_hand_back_due
+from supportdesk.actions.index_messages import is_index_behind
 from supportdesk.actions.poll_mailbox import ask_for_poll, mailboxes_to_poll
 from supportdesk.actions.runtime import Runtime
 from supportdesk.db.work import Kind
@@ -31,6 +32,7 @@ def jobs(runtime: Runtime) -> tuple[Job, ...]:
         Job("poll mailboxes", poll_seconds, lambda one: poll_all(one, poll_seconds)),
         Job("hand back the night's work", 60, hand_back_if_due),
         Job("watch over the service", 60, lambda one: every(one, Kind.WATCH, 60)),
+        Job("index older messages", 60, index_if_behind),
         Job("follow new assignments", 900, lambda one: every(one, Kind.FOLLOW, 900)),
         Job("close what is resolved", 3600, lambda one: every(one, Kind.CLOSE, 3600)),
         Job("delete what is over", 6 * 3600, lambda one: every(one, Kind.PRUNE, 6 * 3600)),
@@ -48,6 +50,12 @@ def hand_back_if_due(runtime: Runtime) -> None:
     """Ask for the hand-back whenever the desk is open and something waits for it."""
     if is_hand_back_due(runtime):
         every(runtime, Kind.HAND_BACK, 60)
+
+
+def index_if_behind(runtime: Runtime) -> None:
+    """Ask for indexing as long as search does not know every message."""
+    if is_index_behind(runtime):
+        every(runtime, Kind.INDEX, 60)
 
 
 def every(runtime: Runtime, kind: Kind, seconds: int) -> None:

@@ -58,7 +58,7 @@ LANES = (
     # are read.
     Lane((Kind.POLL_AGAIN, Kind.FETCH), threads=2, batch=1, most_seconds=900),
     Lane(
-        (Kind.HAND_BACK, Kind.FOLLOW, Kind.CLOSE, Kind.PRUNE, Kind.WATCH),
+        (Kind.HAND_BACK, Kind.FOLLOW, Kind.CLOSE, Kind.INDEX, Kind.PRUNE, Kind.WATCH),
         threads=1,
         batch=1,
         most_seconds=300,

@@ -26,6 +26,7 @@ from supportdesk.web.operations import operations
 from supportdesk.web.preferences import preferences
 from supportdesk.web.quarantine import quarantine
 from supportdesk.web.sandbox import sandbox
+from supportdesk.web.search import search
 from supportdesk.web.security import secure
 from supportdesk.web.shell import furnish
 from supportdesk.web.suppressions import suppressions
@@ -36,6 +37,7 @@ BLUEPRINTS = (
     doors,
     preferences,
     inbox,
+    search,
     tickets,
     customers,
     hand_overs,

@@ -1,4 +1,4 @@
-"""The lists of tickets, and finding one by its number."""
+"""The lists of tickets."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -43,15 +43,6 @@ def show_view(view: str) -> ResponseReturnValue:
         next_cursor=write_cursor(page.after),
         is_first=after is None,
     )
-
-
-@inbox.get("/go")
-def go_to_number() -> ResponseReturnValue:
-    """Open the ticket whose number was typed."""
-    number = request.args.get("number", "").strip().lstrip("#").replace(" ", "")
-    if not is_number(number):
-        raise InvalidInput("A ticket number has digits only; search by text comes later.")
-    return redirect(url_for("tickets.show", ticket_id=int(number)))
 
 
 def read_cursor(raw: str | None) -> Cursor | None:

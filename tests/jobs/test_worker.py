@@ -172,7 +172,7 @@ def test_a_failure_that_cannot_even_be_written_down_reaches_nobody(world: World)
     assert count(world, Ticket) == 1
 
 
-@pytest.mark.parametrize("kind", [Kind.HAND_BACK, Kind.FOLLOW, Kind.CLOSE, Kind.PRUNE])
+@pytest.mark.parametrize("kind", [Kind.HAND_BACK, Kind.FOLLOW, Kind.CLOSE, Kind.INDEX, Kind.PRUNE])
 def test_scheduled_work_is_done_and_finished(world: World, kind: Kind) -> None:
     with world.runtime.database.write() as session:
         enqueue(session, kind, {}, now=world.clock.now, max_attempts=1)

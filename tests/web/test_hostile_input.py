@@ -14,10 +14,9 @@ PADDED = "0" * 20 + "9" * 40
     [
         "/files/a%00b",
         "/inbox/a%00b",
-        "/go?number=%00",
-        f"/go?number={PADDED}",
-        f"/go?number={HUGE}",
-        "/go?number=%C2%B2",
+        "/search?q=x&before=%00",
+        f"/search?q=x&before={HUGE}",
+        "/search?q=x&before=%C2%B2",
         f"/inbox/pool?after=1-{PADDED}",
         f"/inbox/pool?after=1-{2**63}",
         "/inbox/pool?after=1-%C2%B2",

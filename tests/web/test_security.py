@@ -45,7 +45,7 @@ def store_html(desk: Desk, html: str) -> int:
 
 @pytest.mark.parametrize(
     "path",
-    ["/log-in", "/inbox/open", "/nothing-here", "/healthz", "/go?number=x", "/settings/agents"],
+    ["/log-in", "/inbox/open", "/nothing-here", "/healthz", "/search?q=x", "/settings/agents"],
 )
 def test_every_answer_carries_the_headers(quick_desk: Desk, path: str) -> None:
     headers = quick_desk.visit(quick_desk.world.cast.jana).get(path).headers
@@ -183,7 +183,7 @@ def test_form_that_is_too_large_is_refused_in_words(quick_desk: Desk) -> None:
     "path",
     [
         "/tickets/99999999999999999999",
-        "/go?number=99999999999999999999999",
+        "/search?before=99999999999999999999999",
         "/inbox/open?after=x",
         "/inbox/open?after=99999999999999999999999-1",
         "/inbox/nonsense",

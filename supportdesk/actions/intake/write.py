@@ -33,7 +33,6 @@ from supportdesk.db.bulk import insert_all, insert_returning_ids, table_of
 from supportdesk.db.models import (
     Deadline,
     Event,
-    Message,
     MessageMailbox,
     Receipt,
     ReceiptState,
@@ -42,6 +41,7 @@ from supportdesk.db.models import (
     StoredDecision,
     Ticket,
 )
+from supportdesk.db.search_index import insert_messages
 from supportdesk.db.work import insert_or_ignore
 from supportdesk.routing.assign import next_assistant
 
@@ -67,9 +67,8 @@ def write_filings(
     handlers = _handlers(filings, scene)
     tickets = _open_tickets(session, runtime, filings, handlers, scene)
     _change_tickets(session, filings, handlers, scene)
-    messages = insert_returning_ids(
+    messages = insert_messages(
         session,
-        Message,
         [message_row(one, ticket) for one, ticket in zip(filings, tickets, strict=True)],
     )
     placed = list(zip(filings, tickets, messages, strict=True))

@@ -127,6 +127,15 @@ class Message(Base):
     sender_checks: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
+class SearchBacklog(Base):
+    """One row as long as messages older than `before_id` are not indexed yet, None for all."""
+
+    __tablename__ = "search_backlog"
+
+    id: Mapped[Id]
+    before_id: Mapped[int | None]
+
+
 class MessageMailbox(Base):
     """A mailbox that got this message; one mail to two of ours is one message with two rows."""
 

@@ -87,6 +87,12 @@ def list_tickets(
     return page_of(session, _listed(viewer, view, is_first=after is None), after)
 
 
+def find_row(session: Session, viewer: Viewer, ticket_id: int) -> TicketRow | None:
+    """Give one ticket as a list shows it, None when there is none that the viewer may see."""
+    statement = page_statement([Ticket.id == ticket_id, visible_tickets(viewer)], is_first=True)
+    return next(iter(page_of(session, statement, None).rows), None)
+
+
 def page_of(
     session: Session, statement: AnySelect, after: Cursor | None, **parameters: Any
 ) -> TicketPage:

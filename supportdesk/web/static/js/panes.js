@@ -41,7 +41,7 @@ function remember() {
 
 function remembered(name) {
   const address = sessionStorage.getItem(name);
-  return address && /^\/inbox\//.test(address) ? address : null;
+  return address && /^\/(inbox\/|search\?)/.test(address) ? address : null;
 }
 
 async function show(address, { push }) {
