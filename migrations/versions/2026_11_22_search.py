@@ -1,14 +1,14 @@
 """Search: the words of messages, and how far those of older messages are still to be indexed.
 
 Revision: 2026_11_22_search
-Follows: 2026_11_22_leadership
+Follows: 2026_11_22_pause
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_22_search"
-down_revision = "2026_11_22_leadership"
+down_revision = "2026_11_22_pause"
 branch_labels = None
 depends_on = None
 
