@@ -24,10 +24,11 @@ from supportdesk.channels.email.pool import ParserPool
 from supportdesk.channels.email.proof import Prover
 from supportdesk.channels.email.sandbox import open_sandbox
 from supportdesk.clock import Clock, system_clock
-from supportdesk.db.blobs import BlobStore
+from supportdesk.db.blobs import Blobs, BlobStore
 from supportdesk.db.database import Database
 from supportdesk.db.engine import clock_of, open_engine
 from supportdesk.db.migrate import downgrade, schema_problem, upgrade
+from supportdesk.db.s3_blobs import open_s3
 from supportdesk.db.sqlite_file import keep_copy
 from supportdesk.demo import AUTHSERV_ID, demo_log_ins, is_empty, load_demo
 from supportdesk.errors import Conflict, SettingsError
@@ -329,11 +330,17 @@ def _open(settings: Settings, clock: Clock | None) -> Runtime:
     engine = open_engine(settings.effective_database_url, statement_seconds=_STATEMENT_SECONDS)
     return Runtime(
         database=Database(engine),
-        blobs=BlobStore(settings.data_dir / "blobs"),
+        blobs=_blobs(settings),
         settings=settings,
         clock=clock or clock_of(engine),
         secret_key=_secret_key(settings),
     )
+
+
+def _blobs(settings: Settings) -> Blobs:
+    if settings.blob_store.startswith("s3://"):
+        return open_s3(settings.blob_store)
+    return BlobStore(Path(settings.blob_store or settings.data_dir / "blobs"))
 
 
 def _make_data_dir(settings: Settings) -> None:

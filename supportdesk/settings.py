@@ -78,6 +78,13 @@ def _database_url(raw: str) -> str:
     return url
 
 
+def _blob_store(raw: str) -> str:
+    place = raw.strip()
+    if place and not re.match(r"s3://[^/]|/", place):
+        raise ValueError("must be s3://BUCKET/PREFIX or the full path of a folder")
+    return place
+
+
 def _public_url(raw: str) -> str:
     url = raw.strip().rstrip("/")
     if url:
@@ -105,6 +112,7 @@ class Settings:
     data_dir: Path = _setting(_path(USUAL_DATA_DIR), _path)  # noqa: RUF009 - a field
     database_url: str = _setting("", _database_url)  # "": SQLite in data_dir
     listen_database_url: str = _setting("", _database_url)  # "": database_url
+    blob_store: str = _setting("", _blob_store)  # "": data_dir/blobs
     operator_name: str = _setting("Zákaznické centrum – business", _text)
     language: str = _setting("cs", _one_of("cs", "en"))  # for visitors and new contacts
 

@@ -16,6 +16,8 @@ BAD_VALUES = [
     ("database_url", "mysql://desk", "sqlite:/// or postgresql+psycopg://"),
     ("database_url", "postgresql://desk", "sqlite:/// or postgresql+psycopg://"),
     ("listen_database_url", "desk", "sqlite:/// or postgresql+psycopg://"),
+    ("blob_store", "blobs", "s3://BUCKET/PREFIX or the full path"),
+    ("blob_store", "s3:///prefix", "s3://BUCKET/PREFIX or the full path"),
     ("operator_name", "", "must not be empty"),
     ("operator_name", "Customer\ncentre", "must be one line"),
     ("language", "de", "one of: cs, en"),

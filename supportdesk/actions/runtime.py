@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from supportdesk.channels.email.hops import Unproven
 from supportdesk.clock import Clock
-from supportdesk.db.blobs import BlobStore
+from supportdesk.db.blobs import Blobs
 from supportdesk.db.database import Database
 from supportdesk.messages import SenderAuth
 from supportdesk.settings import Settings
@@ -21,7 +21,7 @@ class Runtime:
     """
 
     database: Database
-    blobs: BlobStore
+    blobs: Blobs
     settings: Settings
     clock: Clock
     secret_key: bytes

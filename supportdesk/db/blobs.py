@@ -6,10 +6,24 @@ import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from supportdesk.errors import NotFound
 
 _KEY = re.compile(r"[0-9a-f]{64}")
+
+
+class Blobs(Protocol):
+    """Where blobs are kept: a folder, or a bucket (`s3_blobs.py`)."""
+
+    def put(self, content: bytes) -> str:
+        """Keep `content`, durably before it returns, and give its key."""
+
+    def get(self, key: str) -> bytes:
+        """Read a blob back, or raise NotFound."""
+
+    def keys(self) -> Iterator[str]:
+        """List what is kept, in order."""
 
 
 class BlobStore:
@@ -49,13 +63,9 @@ class BlobStore:
         try:
             content = self._path(key).read_bytes()
         except FileNotFoundError:
-            raise NotFound(
-                "The stored file {key}… is missing; restore it from a backup.", key=key[:12]
-            ) from None
+            raise missing(key) from None
         if key_of(content) != key:
-            raise NotFound(
-                "The stored file {key}… is damaged; restore it from a backup.", key=key[:12]
-            )
+            raise damaged(key)
         return content
 
     def keys(self) -> Iterator[str]:
@@ -72,6 +82,16 @@ class BlobStore:
 def key_of(content: bytes) -> str:
     """Give the key under which `put` keeps this content."""
     return hashlib.sha256(content).hexdigest()
+
+
+def missing(key: str) -> NotFound:
+    """Say that a blob is not there."""
+    return NotFound("The stored file {key}… is missing; restore it from a backup.", key=key[:12])
+
+
+def damaged(key: str) -> NotFound:
+    """Say that a blob is not what was put in."""
+    return NotFound("The stored file {key}… is damaged; restore it from a backup.", key=key[:12])
 
 
 def _make_folder(folder: Path) -> None:

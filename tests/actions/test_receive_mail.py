@@ -104,7 +104,7 @@ def test_without_any_mailbox_that_is_said(world: World) -> None:
 
 
 def test_a_mail_that_cannot_be_written_to_disk_is_not_accepted(world: World) -> None:
-    world.runtime.blobs.folder.write_text("in the way")
+    (world.runtime.settings.data_dir / "blobs").write_text("in the way")
     with pytest.raises(OSError, match="blobs"):
         receive(world, mail(EKONOM))
     assert (receipts(world), count_work(world)) == ([], 0)

@@ -42,7 +42,7 @@ def demo(loaded: Runtime, tmp_path: Path) -> Iterator[Runtime]:
     with loaded.database.engine.begin() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     shutil.copyfile(loaded.settings.data_dir / FILE, tmp_path / FILE)
-    shutil.copytree(loaded.blobs.folder, tmp_path / "blobs")
+    shutil.copytree(loaded.settings.data_dir / "blobs", tmp_path / "blobs")
     runtime = runtime_on(f"sqlite:///{tmp_path / FILE}", tmp_path)
     yield runtime
     runtime.database.close()

@@ -352,7 +352,9 @@ def test_a_damaged_stored_mail_goes_to_quarantine_and_the_others_go_on(world: Wo
             received_at=TUESDAY_NOON,
         )
     first = rows(world, Receipt)[0]
-    (world.runtime.blobs.folder / first.blob_key[:2] / first.blob_key).write_bytes(b"flipped")
+    (world.runtime.settings.data_dir / "blobs" / first.blob_key[:2] / first.blob_key).write_bytes(
+        b"flipped"
+    )
     world.route()
     assert [receipt.state for receipt in rows(world, Receipt)] == [
         ReceiptState.QUARANTINED,
