@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from supportdesk.actions.keys import unseal
 from supportdesk.actions.runtime import Runtime
-from supportdesk.db.blobs import BlobStore
+from supportdesk.db.blobs import Blobs
 from supportdesk.db.models import Mailbox
 from supportdesk.db.queries.upkeep import blob_keys, broken_references, count_rows, find_pause
 from supportdesk.errors import NotFound, SettingsError
@@ -76,7 +76,7 @@ def _unreadable_passwords(runtime: Runtime, connection: sa.Connection) -> Iterat
             yield f"The password of mailbox {address} was sealed with another secret key."
 
 
-def _damaged(blobs: BlobStore, keys: list[str], say: Say) -> Iterator[str]:
+def _damaged(blobs: Blobs, keys: list[str], say: Say) -> Iterator[str]:
     for number, key in enumerate(keys, 1):
         try:
             blobs.get(key)
