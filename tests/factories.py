@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -40,6 +40,8 @@ from supportdesk.db.models import (
     Team,
     TeamMember,
     Ticket,
+    Work,
+    WorkState,
 )
 from supportdesk.db.search_index import index_messages
 from supportdesk.messages import Assurance, Channel, ReportKind
@@ -411,3 +413,21 @@ def _add(session: Session, row: Row) -> Row:
     session.add(row)
     session.flush()
     return row
+
+
+def make_dead_work(session: Session, kind: str = "close", **payload: Any) -> Work:
+    """Make work that was given up."""
+    work = Work(
+        kind=kind,
+        payload=payload,
+        state=WorkState.DEAD,
+        problem="Nejde to.",
+        visible_at=NOON,
+        attempts=3,
+        max_attempts=3,
+        created_at=NOON,
+        finished_at=NOON,
+    )
+    session.add(work)
+    session.flush()
+    return work

@@ -19,7 +19,9 @@ def prune(runtime: Runtime) -> None:
     longest = timedelta(hours=runtime.settings.session_hours)
     with runtime.database.write() as session:
         session.execute(
-            sa.delete(Work).where(Work.state == WorkState.DONE, Work.finished_at < before)
+            sa.delete(Work).where(
+                Work.state.in_([WorkState.DONE, WorkState.DISCARDED]), Work.finished_at < before
+            )
         )
         session.execute(
             sa.delete(LoginSession).where(

@@ -9,7 +9,7 @@ from supportdesk.actions.history import actor_of, record_audit
 from supportdesk.actions.runtime import Runtime
 from supportdesk.db.models import Receipt, ReceiptState
 from supportdesk.db.queries.viewers import Viewer
-from supportdesk.db.work import Kind, enqueue
+from supportdesk.db.work import Kind, enqueue, forget_dead
 from supportdesk.errors import Conflict, InvalidInput, NotAllowed, NotFound
 
 
@@ -74,6 +74,7 @@ def _leave_quarantine(session: Session, receipt_id: int, state: ReceiptState) ->
         .values(state=state)
     )
     if cast(sa.CursorResult[Any], changed).rowcount:
+        forget_dead(session, Kind.ROUTE, "receipt_id", receipt_id)
         return
     found = session.scalar(sa.select(Receipt.state).where(Receipt.id == receipt_id))
     if found is None:

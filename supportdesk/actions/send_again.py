@@ -7,7 +7,7 @@ from supportdesk.actions.runtime import Runtime
 from supportdesk.actions.ticket_access import ticket_to_change
 from supportdesk.db.models import Message, OutboxMail, OutboxState
 from supportdesk.db.queries.viewers import Viewer
-from supportdesk.db.work import Kind, enqueue
+from supportdesk.db.work import Kind, enqueue, forget_dead
 from supportdesk.errors import Conflict
 from supportdesk.tickets import EventKind
 
@@ -34,6 +34,7 @@ def send_again(runtime: Runtime, viewer: Viewer, ticket_id: int, message_id: int
                 ticket=ticket_id,
             )
         mail.state, mail.problem = OutboxState.QUEUED, None
+        forget_dead(session, Kind.SEND, "outbox_id", mail.id)
         enqueue(
             session,
             Kind.SEND,

@@ -293,6 +293,17 @@ def bury(session: Session, one: Claim, *, problem: str, now: datetime) -> None:
     _update_ours(session, [one], values)
 
 
+def forget_dead(session: Session, kind: Kind, name: str, value: int) -> None:
+    """Put dead work aside whose payload has this value: what it was about goes another way now."""
+    session.execute(
+        sa.update(Work)
+        # A literal, not a parameter: only with it the partial index is used.
+        .where(Work.state == sa.literal_column(f"'{WorkState.DEAD}'"), Work.kind == kind)
+        .where(Work.payload[name].as_integer() == value)
+        .values(state=WorkState.DISCARDED)
+    )
+
+
 def is_asked_for(session: Session, name: str) -> bool:
     """Tell whether work whose dedupe key is `name` and a slot waits or is being done."""
     return (

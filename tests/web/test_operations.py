@@ -5,29 +5,20 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from supportdesk.actions.note_alive import note_alive
 from supportdesk.actions.watch import FRESH, watch
-from supportdesk.db.models import Agent, Work, WorkState
+from supportdesk.db.models import Agent, OutboxMail, OutboxState, Work, WorkState
 from supportdesk.db.work import Kind
-from tests.web.conftest import Desk
+from tests.factories import make_dead_work, make_message, make_ticket
+from tests.web.conftest import Desk, token_of
 
 STRIP = 'class="alarm-strip"'
 
 
 def give_up(desk: Desk, *kinds: Kind) -> None:
-    now = desk.world.clock.now
     with desk.world.runtime.database.write() as session:
         for kind in kinds:
-            session.add(
-                Work(
-                    kind=kind,
-                    payload={},
-                    state=WorkState.DEAD,
-                    visible_at=now,
-                    max_attempts=3,
-                    created_at=now,
-                    finished_at=now,
-                )
-            )
+            make_dead_work(session, kind)
 
 
 def page(desk: Desk, agent: Agent, address: str) -> str:
@@ -87,3 +78,51 @@ def test_the_page_tells_what_lasts_and_what_is_over(desk: Desk) -> None:
     assert "je vše v pořádku" in text
     assert "Alarmy, které pominuly" in text
     assert "uzavírání vyřešených požadavků (1)" in text
+
+
+def test_what_was_given_up_is_done_again_or_put_aside_with_a_reason(desk: Desk) -> None:
+    give_up(desk, Kind.CLOSE, Kind.CLOSE, Kind.FOLLOW)
+    client = desk.visit(desk.world.cast.administrator)
+    form = {"csrf_token": token_of(client)}
+    text = client.get("/operations").text
+    assert "Nejde to." in text
+    assert "Zkusit vše znovu" in text
+    assert client.post("/operations/work/3/discard", data=form).status_code == 422
+    client.post("/operations/work/3/discard", data=form | {"reason": "Už není třeba"})
+    client.post("/operations/work/close/replay-all", data=form)
+    assert states(desk) == [WorkState.READY, WorkState.READY, WorkState.DISCARDED]
+    assert client.post("/operations/work/1/replay", data=form).status_code == 409
+    assert client.post("/operations/work/sing/replay-all", data=form).status_code == 404
+    assert "Nejde to." not in client.get("/operations").text
+
+
+def states(desk: Desk) -> list[WorkState]:
+    with desk.world.runtime.database.read() as session:
+        return list(session.scalars(sa.select(Work.state).order_by(Work.id)))
+
+
+def test_mail_that_was_given_up_is_shown_to_those_only_who_may_read_it(desk: Desk) -> None:
+    with desk.world.runtime.database.write() as session:
+        message = make_message(session, make_ticket(session))
+        session.add(
+            OutboxMail(
+                message_id=message.id,
+                envelope_from="",
+                recipients=["ekonom@kraj.example"],
+                state=OutboxState.FAILED,
+                queued_at=desk.world.clock.now,
+            )
+        )
+    cast = desk.world.cast
+    assert "ekonom@kraj.example" in page(desk, cast.supervisor, "/operations")
+    text = page(desk, cast.administrator, "/operations")
+    assert "ekonom@kraj.example" not in text
+    assert "nedoručeno: 1" in text
+
+
+def test_workers_are_shown_with_whether_they_live(quick_desk: Desk) -> None:
+    note_alive(quick_desk.world.runtime, name="worker desk1:6", host="desk1")
+    administrator = quick_desk.world.cast.administrator
+    assert "běží" in page(quick_desk, administrator, "/operations")
+    quick_desk.world.clock.now += FRESH + timedelta(seconds=1)
+    assert "mlčí 3 min" in page(quick_desk, administrator, "/operations")

@@ -15,6 +15,7 @@ from supportdesk.tickets import Desk as TeamDesk
 from supportdesk.tickets import State
 from tests.factories import (
     Cast,
+    make_dead_work,
     make_hand_over,
     make_line,
     make_message,
@@ -57,6 +58,7 @@ class Scene:
             ),
             "hand_over": self._hand_over,
             "receipt": self._receipt,
+            "dead": lambda: make_dead_work(self.session).id,
             "suppression": lambda: make_suppression(self.session, self.ticket).id,
             "organisation": lambda: self.ticket.organisation_id,
             "contact": lambda: self.ticket.contact_id,
@@ -155,6 +157,9 @@ TABLE: tuple[Row, ...] = (
     ("GET", "/operations", {},                                       (302, 403, 403, 403, 403, 403, 403, 200, 200)),
     ("GET", "/suppressed", {},                                       (302, 200, 200, 403, 403, 403, 403, 200, 403)),
     ("POST", "/suppressed/<suppression>/lift", {},                   (302, 303, 303, 403, 403, 403, 403, 303, 403)),
+    ("POST", "/operations/work/<dead>/replay", {},                   (302, 403, 403, 403, 403, 403, 403, 303, 303)),
+    ("POST", "/operations/work/close/replay-all", {},                (302, 403, 403, 403, 403, 403, 403, 303, 303)),
+    ("POST", "/operations/work/<dead>/discard", {"reason": "Hotovo"},(302, 403, 403, 403, 403, 403, 403, 303, 303)),
     ("GET", "/settings/agents", {},                                  (302, 403, 403, 403, 403, 403, 403, 403, 200)),
     ("GET", "/settings/agents/new", {},                              (302, 403, 403, 403, 403, 403, 403, 403, 200)),
     ("POST", "/settings/agents/new", {"username": "iva.nova", "name": "Iva Nová", "language": "cs"},

@@ -16,7 +16,8 @@ class WorkState(StrEnum):
 
     READY = "ready"
     DONE = "done"
-    DEAD = "dead"
+    DEAD = "dead"  # given up; waits for somebody to look at it
+    DISCARDED = "discarded"  # somebody did, and nobody needs it
 
 
 class Work(Base):

@@ -9,7 +9,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from supportdesk.db.models import Alarm, Heartbeat, OutboxMail, OutboxState, Work, WorkState
+from supportdesk.db.models import (
+    Alarm,
+    Heartbeat,
+    Message,
+    OutboxMail,
+    OutboxState,
+    Work,
+    WorkState,
+)
 from supportdesk.db.queries.prepared import AnySelect, fetch
 
 WATCH = "watch"
@@ -20,9 +28,10 @@ MOST_ALARMS = 100
 # Literals, not parameters: only so the partial indexes are used.
 _IS_READY = Work.state == sa.literal_column(f"'{WorkState.READY}'")
 _IS_DEAD = Work.state == sa.literal_column(f"'{WorkState.DEAD}'")
+_IS_UNSETTLED = sa.text("outbox.state IN ('queued', 'sending', 'failed')")
 _IS_FAILED = OutboxMail.state == sa.literal_column(f"'{OutboxState.FAILED}'")
 _IS_UNSENT = sa.and_(
-    sa.text("outbox.state IN ('queued', 'sending', 'failed')"),
+    _IS_UNSETTLED,
     OutboxMail.state != sa.literal_column(f"'{OutboxState.FAILED}'"),
 )
 
@@ -37,6 +46,42 @@ class Waiting:
     def seconds(self, now: datetime) -> float:
         """Tell how long the oldest waits, 0 when nothing does."""
         return (now - self.oldest_at).total_seconds() if self.oldest_at else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """One kind of work: how much is due, held by a worker, due later, and given up."""
+
+    kind: str
+    due: int
+    oldest_at: datetime | None
+    held: int
+    later: int
+    dead: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadWork:
+    """Work that was given up; `payload` names what it is about."""
+
+    id: int
+    kind: str
+    payload: dict[str, Any]
+    problem: str | None
+    finished_at: datetime | None
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailedMail:
+    """A mail that was given up, with the ticket that it belongs to."""
+
+    ticket_id: int
+    message_id: int
+    subject: str
+    recipients: list[str]
+    problem: str | None
+    queued_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +121,64 @@ def due_work(session: Session, *, now: datetime) -> dict[str, Waiting]:
     return {kind: Waiting(count, oldest_at) for kind, count, oldest_at in rows}
 
 
+def list_queues(session: Session, *, now: datetime) -> list[Queue]:
+    """Give every kind of work that there is something of, by name."""
+    is_due = Work.visible_at <= now
+    is_held = sa.and_(Work.lease.is_not(None), Work.visible_at > now)
+    rows = session.execute(
+        sa.select(
+            Work.kind,
+            _how_many(is_due),
+            sa.func.min(sa.case((is_due, Work.visible_at))),
+            _how_many(is_held),
+            _how_many(sa.and_(Work.lease.is_(None), Work.visible_at > now)),
+        )
+        .where(_IS_READY)
+        .group_by(Work.kind)
+    )
+    dead = dead_work(session)
+    found = {
+        kind: Queue(kind, due, oldest_at, held, later, dead.pop(kind, 0))
+        for kind, due, oldest_at, held, later in rows
+    }
+    found |= {kind: Queue(kind, 0, None, 0, 0, count) for kind, count in dead.items()}
+    return [found[kind] for kind in sorted(found)]
+
+
+def _how_many(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.func.coalesce(sa.func.sum(sa.case((condition, 1), else_=0)), 0)
+
+
+def list_dead(session: Session, *, most: int = 50) -> list[DeadWork]:
+    """Give what was given up and nobody has looked at yet, the newest first."""
+    rows = session.execute(
+        sa.select(Work.id, Work.kind, Work.payload, Work.problem, Work.finished_at, Work.attempts)
+        .where(_IS_DEAD)
+        .order_by(Work.id.desc())
+        .limit(most)
+    )
+    return [DeadWork(*row) for row in rows]
+
+
+def list_failed_mail(session: Session, *, most: int = 50) -> list[FailedMail]:
+    """Give the mails that were given up and not sent again, the newest first."""
+    rows = session.execute(
+        sa.select(
+            Message.ticket_id,
+            Message.id,
+            Message.subject,
+            OutboxMail.recipients,
+            OutboxMail.problem,
+            OutboxMail.queued_at,
+        )
+        .join(Message, Message.id == OutboxMail.message_id)
+        .where(_IS_UNSETTLED, _IS_FAILED)
+        .order_by(OutboxMail.id.desc())
+        .limit(most)
+    )
+    return [FailedMail(*row) for row in rows]
+
+
 def dead_work(session: Session) -> dict[str, int]:
     """Count what was given up and nobody has looked at yet, by the kind of work."""
     rows = session.execute(
@@ -94,7 +197,8 @@ def waiting_mail(session: Session) -> Waiting:
 
 def failed_mail(session: Session) -> int:
     """Count the mails that were given up and not sent again."""
-    return session.scalar(sa.select(sa.func.count()).where(_IS_FAILED)) or 0
+    asked = sa.select(sa.func.count()).where(_IS_UNSETTLED, _IS_FAILED)
+    return session.scalar(asked) or 0
 
 
 def open_alarm_keys(session: Session) -> Sequence[str]:
