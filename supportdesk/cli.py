@@ -308,11 +308,38 @@ def mailbox_password(address: str) -> None:
     click.echo(f"The password of {address} is stored, encrypted.")
 
 
+@mailboxes.command("oauth")
+@click.argument("address")
+@click.option("--token-url", required=True, help="Where access tokens are given out.")
+@click.option("--client-id", required=True, help="As whom this service is registered there.")
+def mailbox_oauth(address: str, token_url: str, client_id: str) -> None:
+    """Poll ADDRESS with OAuth 2 tokens (docs/mailboxes.md).
+
+    Client secret (empty for a public client) and refresh token are asked for, or the first two
+    lines of standard input.
+    """
+    from supportdesk.actions.set_mailbox_grant import set_mailbox_grant
+    from supportdesk.channels.email.oauth import Grant
+
+    with open_service() as runtime:
+        secret, refresh_token = _ask_secret("Client secret"), _ask_secret("Refresh token")
+        grant = Grant(token_url, client_id, client_secret=secret, refresh_token=refresh_token)
+        set_mailbox_grant(runtime, None, address, grant)
+    click.echo(f"The sign-in of {address} is stored, encrypted.")
+
+
 def _ask_password() -> str:
     if sys.stdin.isatty():
         answer: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
         return answer
     return sys.stdin.readline().rstrip("\r\n")
+
+
+def _ask_secret(name: str) -> str:
+    if sys.stdin.isatty():
+        answer: str = click.prompt(name, default="", hide_input=True, show_default=False)
+        return answer.strip()
+    return sys.stdin.readline().strip()
 
 
 def _agreed(as_json: bool) -> bool:

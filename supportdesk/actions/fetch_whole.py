@@ -3,14 +3,14 @@
 import sqlalchemy as sa
 
 from supportdesk.actions.intake.route_mail import quarantine
-from supportdesk.actions.mailbox_account import account_of
+from supportdesk.actions.mailbox_account import usable_account
 from supportdesk.actions.receive_mail import imap_place, too_large
 from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email.imap import FetchedMail, fetch_one
 from supportdesk.channels.email.imap_connection import Account
-from supportdesk.db.models import Mailbox, Receipt, ReceiptState
+from supportdesk.db.models import Receipt, ReceiptState
 from supportdesk.db.work import Claim, Kind, enqueue, finish
-from supportdesk.errors import SupportdeskError, Unreadable, write_down
+from supportdesk.errors import NotFound, SupportdeskError, Unreadable, write_down
 
 
 def fetch_whole(runtime: Runtime, claim: Claim) -> None:
@@ -45,8 +45,10 @@ def _fetch(runtime: Runtime, receipt_id: int) -> FetchedMail:
 def _where(runtime: Runtime, receipt_id: int) -> tuple[Account, int, int]:
     with runtime.database.read() as session:
         receipt = session.get_one(Receipt, receipt_id)
-        mailbox = session.get_one(Mailbox, receipt.mailbox_id)
-        return account_of(runtime, mailbox), *imap_place(receipt.external_id)
+        mailbox_id, place = receipt.mailbox_id, imap_place(receipt.external_id)
+    if mailbox_id is None:
+        raise NotFound("Receipt {receipt} is of no mailbox.", receipt=receipt_id)
+    return usable_account(runtime, mailbox_id), *place
 
 
 def _put_back(runtime: Runtime, claim: Claim, problem: SupportdeskError) -> None:

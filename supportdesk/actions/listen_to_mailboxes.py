@@ -53,14 +53,14 @@ def leave_mailboxes(runtime: Runtime, listener: str) -> None:
 
 
 def account_to_hear(runtime: Runtime, mailbox_id: int) -> Account:
-    """Give the account with which to listen to a mailbox.
+    """Give the account with which to listen to a mailbox; only polling renews its access token.
 
     Raises:
         NotFound: it is not polled any more.
         SettingsError: its password was sealed with another secret key.
     """
     with runtime.database.read() as session:
-        return account_of(runtime, session.get_one(Mailbox, mailbox_id))
+        return account_of(runtime, session, mailbox_id)
 
 
 def _candidates(session: Session) -> list[Any]:

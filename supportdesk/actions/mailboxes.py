@@ -14,7 +14,7 @@ from supportdesk.actions.keys import seal
 from supportdesk.actions.poll_mailbox import ask_for_poll
 from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email.addresses import is_address, normalise_address
-from supportdesk.db.models import Mailbox
+from supportdesk.db.models import Mailbox, MailboxGrant
 from supportdesk.db.queries.viewers import Viewer
 from supportdesk.errors import Conflict, InvalidInput, NotFound
 from supportdesk.routing.facts import TopicKind
@@ -64,9 +64,9 @@ def save_mailbox(
         mailbox = _mailbox(session, mailbox_id)
         had_password = bool(mailbox.imap_password)
         apply_mailbox(session, mailbox, details, now=runtime.clock())
-        _try_at_once(mailbox)
+        try_at_once(mailbox)
         if password is not None:
-            mailbox.imap_password = seal(runtime.secret_key, password)
+            _store_password(runtime, session, mailbox, password)
         elif had_password and mailbox.imap_host and not mailbox.imap_password:
             raise InvalidInput("Another server or user name needs the password again.")
         record_audit(
@@ -83,12 +83,12 @@ def save_mailbox(
 def set_mailbox_password(
     runtime: Runtime, viewer: Viewer | None, address: str, password: str
 ) -> None:
-    """Store, sealed, the password with which a mailbox is polled."""
+    """Store, sealed, the password with which a mailbox is polled; OAuth 2 tokens are forgotten."""
     must_administer(viewer)
     with runtime.database.write() as session:
-        mailbox = _mailbox_at(session, address)
-        mailbox.imap_password = seal(runtime.secret_key, password)
-        _try_at_once(mailbox)
+        mailbox = mailbox_at(session, address)
+        _store_password(runtime, session, mailbox, password)
+        try_at_once(mailbox)
         record_audit(
             session,
             "mailbox_password_set",
@@ -112,7 +112,7 @@ def try_mailbox_now(runtime: Runtime, viewer: Viewer, mailbox_id: int) -> None:
                 "The mailbox {address} is not polled; give it a server and take it into use first.",
                 address=mailbox.address,
             )
-        _try_at_once(mailbox)
+        try_at_once(mailbox)
         is_failing = mailbox.failing_since is not None
     ask_for_poll(
         runtime, mailbox_id, slot=f"asked-{runtime.clock().isoformat()}", is_failing=is_failing
@@ -173,14 +173,30 @@ def apply_mailbox(
         mailbox.tells_news = False
     if mailbox.is_active and not was_active:
         mailbox.polled_since = now
-    if _account(mailbox) != account_before:
-        mailbox.imap_password = ""
     session.add(mailbox)
+    if _account(mailbox) != account_before:
+        _forget_secrets(session, mailbox)
     session.flush()
 
 
-def _try_at_once(mailbox: Mailbox) -> None:
+def try_at_once(mailbox: Mailbox) -> None:
+    """Have the next slot poll the mailbox again, inside the caller's transaction."""
     mailbox.failures, mailbox.next_try_at = 0, None
+
+
+def _store_password(runtime: Runtime, session: Session, mailbox: Mailbox, password: str) -> None:
+    mailbox.imap_password = seal(runtime.secret_key, password)
+    session.execute(sa.delete(MailboxGrant).where(MailboxGrant.mailbox_id == mailbox.id))
+
+
+def _forget_secrets(session: Session, mailbox: Mailbox) -> None:
+    """Forget password and tokens; where the tokens came from stays, for whoever signs in anew."""
+    mailbox.imap_password = ""
+    session.execute(
+        sa.update(MailboxGrant)
+        .where(MailboxGrant.mailbox_id == mailbox.id)
+        .values(client_secret="", refresh_token="", access_token="", access_until=None)
+    )
 
 
 def _place(mailbox: Mailbox) -> tuple[object, ...]:
@@ -197,7 +213,12 @@ def _account(mailbox: Mailbox) -> tuple[object, ...]:
     )
 
 
-def _mailbox_at(session: Session, address: str) -> Mailbox:
+def mailbox_at(session: Session, address: str) -> Mailbox:
+    """Give the mailbox of an address, held until the end of the caller's transaction.
+
+    Raises:
+        NotFound: there is none.
+    """
     mailbox = session.scalar(
         sa.select(Mailbox).where(Mailbox.address == normalise_address(address)).with_for_update()
     )

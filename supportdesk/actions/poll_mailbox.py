@@ -8,15 +8,15 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from supportdesk.actions.ask_for_work import ask_for_work
-from supportdesk.actions.mailbox_account import account_of
+from supportdesk.actions.mailbox_account import usable_account
 from supportdesk.actions.receive_mail import Fetched, imap_identity, receive_fetched
 from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email.imap import Cursor, FetchedMail, Polled, poll
-from supportdesk.channels.email.imap_connection import Account
+from supportdesk.channels.email.imap_connection import Account, LogInRefused
 from supportdesk.db.models import Mailbox, Receipt
 from supportdesk.db.queries.mailboxes import DueMailbox, due_mailboxes
 from supportdesk.db.work import Kind
-from supportdesk.errors import ChannelError, NotFound, SettingsError, write_down
+from supportdesk.errors import ChannelError, SettingsError, write_down
 from supportdesk.messages import Channel
 
 log = logging.getLogger(__name__)
@@ -29,21 +29,15 @@ def poll_mailbox(runtime: Runtime, mailbox_id: int) -> Polled:
     """Fetch and keep what is new, then remember how far we are; give what was done.
 
     Raises:
-        ChannelError: the mailbox cannot be reached or opened; the reason is kept with it.
+        ChannelError: the mailbox cannot be reached or opened, or there is no access token for it;
+            the reason is kept with it.
         SettingsError: its password was sealed with another secret key; that is kept as well.
         NotFound: it is not polled (any more).
     """
     try:
-        account, cursor = _where(runtime, mailbox_id)
-        polled = poll(
-            account,
-            cursor,
-            max_bytes=runtime.settings.mail_max_bytes,
-            known=lambda uidvalidity, uids: _known(runtime, mailbox_id, uidvalidity, uids),
-            store=lambda mail: receive_fetched(runtime, _fetched(mailbox_id, mail)),
-            now=runtime.clock(),
-            limit=_AT_ONCE,
-        )
+        account = usable_account(runtime, mailbox_id)
+        cursor = _cursor(runtime, mailbox_id)
+        polled = _fetch_new(runtime, mailbox_id, account, cursor)
     except (ChannelError, SettingsError) as error:
         _remember_failure(runtime, mailbox_id, write_down(error))
         raise
@@ -81,15 +75,35 @@ def seconds_until_next_try(failures: int, *, poll_seconds: int) -> float:
     return longest * (1 - secrets.randbelow(201) / 1000)
 
 
-def _where(runtime: Runtime, mailbox_id: int) -> tuple[Account, Cursor | None]:
+def _cursor(runtime: Runtime, mailbox_id: int) -> Cursor | None:
     with runtime.database.read() as session:
-        mailbox = session.get(Mailbox, mailbox_id)
-        if mailbox is None:
-            raise NotFound("There is no mailbox {mailbox}.", mailbox=mailbox_id)
-        account = account_of(runtime, mailbox)
+        mailbox = session.get_one(Mailbox, mailbox_id)
         if mailbox.uidvalidity is None:
-            return account, None
-        return account, Cursor(mailbox.uidvalidity, mailbox.last_uid)
+            return None
+        return Cursor(mailbox.uidvalidity, mailbox.last_uid)
+
+
+def _fetch_new(
+    runtime: Runtime, mailbox_id: int, account: Account, cursor: Cursor | None
+) -> Polled:
+    def attempt(account: Account) -> Polled:
+        return poll(
+            account,
+            cursor,
+            max_bytes=runtime.settings.mail_max_bytes,
+            known=lambda uidvalidity, uids: _known(runtime, mailbox_id, uidvalidity, uids),
+            store=lambda mail: receive_fetched(runtime, _fetched(mailbox_id, mail)),
+            now=runtime.clock(),
+            limit=_AT_ONCE,
+        )
+
+    try:
+        return attempt(account)
+    except LogInRefused:
+        if account.access_token is None:
+            raise
+        # Access tokens can be withdrawn before their end; a new one shows whether that is all.
+        return attempt(usable_account(runtime, mailbox_id, refused=account.access_token))
 
 
 def _known(

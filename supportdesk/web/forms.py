@@ -41,6 +41,10 @@ LABELS: Words = {
     "imap_username": _l("User name"),
     "imap_password": _l("Password"),
     "imap_folder": _l("Folder"),
+    "token_url": _l("Token server"),
+    "client_id": _l("Client ID"),
+    "client_secret": _l("Client secret"),
+    "refresh_token": _l("Refresh token"),
     **{f"team_{desk}": _l("Desks, and experience there") for desk in Desk},
 }
 

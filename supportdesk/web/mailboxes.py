@@ -11,6 +11,8 @@ from supportdesk.actions.mailboxes import (
     save_mailbox,
     try_mailbox_now,
 )
+from supportdesk.actions.set_mailbox_grant import set_mailbox_grant
+from supportdesk.channels.email.oauth import Grant
 from supportdesk.db.queries.mailboxes import MailboxRow, find_mailbox, list_mailboxes
 from supportdesk.errors import Conflict, InvalidInput, NotFound
 from supportdesk.routing.facts import TopicKind
@@ -72,6 +74,30 @@ def poll_now(mailbox_id: int) -> ResponseReturnValue:
 def change(mailbox_id: int) -> ResponseReturnValue:
     """Change a mailbox; an empty password keeps the stored one."""
     return _save(_found(mailbox_id))
+
+
+@mailboxes.post("/<int:mailbox_id>/oauth")
+@for_administrators
+def change_grant(mailbox_id: int) -> ResponseReturnValue:
+    """Have a mailbox polled with OAuth 2 tokens."""
+    found = _found(mailbox_id)
+    stop_reading()
+    try:
+        set_mailbox_grant(
+            runtime(),
+            viewer(),
+            found.address,
+            Grant(
+                token_url=text_of("token_url", most=2000).strip(),
+                client_id=text_of("client_id", most=500).strip(),
+                client_secret=text_of("client_secret", most=2000).strip(),
+                refresh_token=text_of("refresh_token", most=16_000).strip(),
+            ),
+        )
+    except InvalidInput as error:
+        return make_response(_form(found, _stored(found), problem=told(error)), 422)
+    flash(_("The mailbox was saved."))
+    return redirect(url_for("mailboxes.show_list"), 303)
 
 
 def _save(found: MailboxRow | None) -> ResponseReturnValue:

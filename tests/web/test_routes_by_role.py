@@ -177,6 +177,8 @@ TABLE: tuple[Row, ...] = (
     ("POST", "/settings/mailboxes/<mailbox>", {"address": "business@example.com", "imap_port": "993", "imap_security": "tls", "is_active": "on"},
                                                                      (302, 403, 403, 403, 403, 403, 403, 403, 303)),
     ("POST", "/settings/mailboxes/<mailbox>/poll", {},               (302, 403, 403, 403, 403, 403, 403, 403, 409)),
+    ("POST", "/settings/mailboxes/<mailbox>/oauth", {"token_url": "https://login.example.com/token", "client_id": "x", "refresh_token": "y"},
+                                                                     (302, 403, 403, 403, 403, 403, 403, 403, 303)),
     # There is a sandbox in demos only; elsewhere it does not exist (test_sandbox.py).
     ("GET", "/sandbox", {},                                          (302, 404, 404, 404, 404, 404, 404, 404, 403)),
     ("GET", "/sandbox/mail.eml", {},                                 (302, 404, 404, 404, 404, 404, 404, 404, 403)),

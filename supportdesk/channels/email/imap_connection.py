@@ -26,7 +26,10 @@ _KEEPALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where a mailbox is and how to get in. "none" sends the password in the clear."""
+    """Where a mailbox is and how to get in. "none" sends the password in the clear.
+
+    With an `access_token` that is shown in place of the password, even when it is empty.
+    """
 
     host: str
     port: int
@@ -34,9 +37,14 @@ class Account:
     username: str
     password: str = field(repr=False)
     folder: str = "INBOX"
+    access_token: str | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"{self.username} ({self.folder}) at {self.host}:{self.port}"
+
+
+class LogInRefused(ChannelError):
+    """The server is there and did not let us in."""
 
 
 @contextmanager
@@ -122,7 +130,9 @@ def _keep_alive(line: socket.socket) -> None:
 
 def _log_in(client: Any, account: Account) -> None:
     try:
-        if client.has_capability("AUTH=PLAIN"):
+        if account.access_token is not None:
+            _show_token(client, account.username, account.access_token)
+        elif client.has_capability("AUTH=PLAIN"):
             client.plain_login(account.username, account.password)
         else:
             client.login(account.username, account.password)
@@ -130,14 +140,33 @@ def _log_in(client: Any, account: Account) -> None:
         # IMAPClient makes a LoginError of a lost connection too.
         if isinstance(error.__context__, IMAPClientAbortError):
             raise _unreachable(account, error.__context__) from error
-        temporary = any(code in str(error).upper() for code in _TEMPORARY)
-        raise ChannelError(
-            "The mail server did not let us into the mailbox {account}: {reason}."
-            " Check the user name and password of this mailbox.",
+        raise _not_let_in(account, error) from error
+
+
+def _show_token(client: Any, username: str, token: str) -> None:
+    """Log in by XOAUTH2: one message, and an empty one to a challenge, which tells the refusal."""
+    messages = iter([f"user={username}\x01auth=Bearer {token}\x01\x01".encode()])
+    client.sasl_login("XOAUTH2", lambda _challenge: next(messages, b""))
+
+
+def _not_let_in(account: Account, error: Exception) -> LogInRefused:
+    temporary = any(code in str(error).upper() for code in _TEMPORARY)
+    if account.access_token is not None:
+        return LogInRefused(
+            "The mail server did not let us into the mailbox {account} with an access token:"
+            " {reason}. The user name has to be the mailbox's address, and whoever signed in must"
+            " be allowed to read it by IMAP.",
             permanent=not temporary,
             account=str(account),
             reason=reason_of(error),
-        ) from error
+        )
+    return LogInRefused(
+        "The mail server did not let us into the mailbox {account}: {reason}."
+        " Check the user name and password of this mailbox.",
+        permanent=not temporary,
+        account=str(account),
+        reason=reason_of(error),
+    )
 
 
 def _open_folder(client: Any, account: Account) -> dict[bytes, Any]:

@@ -5,6 +5,7 @@ from supportdesk.db.models.access import AuditEntry, LoginSession, Throttle
 from supportdesk.db.models.mail import (
     DeliveryReport,
     Mailbox,
+    MailboxGrant,
     OutboxMail,
     OutboxState,
     Receipt,
@@ -78,6 +79,7 @@ __all__ = [
     "LineState",
     "LoginSession",
     "Mailbox",
+    "MailboxGrant",
     "Membership",
     "MembershipRole",
     "Message",

@@ -53,6 +53,25 @@ class Mailbox(Base):
     listened_until: Mapped[datetime | None]
 
 
+class MailboxGrant(Base):
+    """What a mailbox is polled with in place of a password: OAuth 2 tokens, all secrets sealed.
+
+    `access_until` is when the access token ends, None before there was one. Before `renewing_until`
+    somebody is getting a new one, and nobody else may.
+    """
+
+    __tablename__ = "mailbox_grant"
+
+    mailbox_id: Mapped[int] = mapped_column(sa.ForeignKey("mailbox.id"), primary_key=True)
+    token_url: Mapped[str]
+    client_id: Mapped[str]
+    client_secret: Mapped[str] = mapped_column(default="")
+    refresh_token: Mapped[str] = mapped_column(default="")
+    access_token: Mapped[str] = mapped_column(default="")
+    access_until: Mapped[datetime | None]
+    renewing_until: Mapped[datetime | None]
+
+
 class ReceiptState(StrEnum):
     """What became of a received request."""
 

@@ -7,7 +7,7 @@ from functools import cache
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from supportdesk.db.models import Mailbox
+from supportdesk.db.models import Mailbox, MailboxGrant
 from supportdesk.db.queries.prepared import AnySelect, fetch
 
 IS_POLLED = sa.and_(Mailbox.is_active, Mailbox.imap_host.is_not(None))
@@ -15,7 +15,10 @@ IS_POLLED = sa.and_(Mailbox.is_active, Mailbox.imap_host.is_not(None))
 
 @dataclass(frozen=True, slots=True)
 class MailboxRow:
-    """A mailbox with how its polling goes; the password stays where it is."""
+    """A mailbox with how its polling goes; the secrets stay where they are.
+
+    Without OAuth 2 the last three are None.
+    """
 
     id: int
     address: str
@@ -34,6 +37,9 @@ class MailboxRow:
     next_try_at: datetime | None
     rescanned_at: datetime | None
     listened_until: datetime | None
+    token_url: str | None
+    client_id: str | None
+    has_refresh_token: bool | None
 
     def is_heard(self, now: datetime) -> bool:
         """Tell whether somebody listens to what the server tells of new mail."""
@@ -125,4 +131,7 @@ def _rows() -> AnySelect:
         Mailbox.next_try_at,
         Mailbox.rescanned_at,
         Mailbox.listened_until,
-    )
+        MailboxGrant.token_url,
+        MailboxGrant.client_id,
+        (MailboxGrant.refresh_token != "").label("has_refresh_token"),
+    ).outerjoin(MailboxGrant, MailboxGrant.mailbox_id == Mailbox.id)
