@@ -1,14 +1,14 @@
 """Mailboxes that are polled with OAuth 2 tokens.
 
 Revision: 2026_11_22_mailbox_grants
-Follows: 2026_11_22_mailboxes
+Follows: 2026_11_22_search
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_22_mailbox_grants"
-down_revision = "2026_11_22_mailboxes"
+down_revision = "2026_11_22_search"
 branch_labels = None
 depends_on = None
 phase = "expand"

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from supportdesk.actions.keys import unseal
 from supportdesk.actions.runtime import Runtime
 from supportdesk.db.blobs import Blobs
-from supportdesk.db.models import Mailbox
+from supportdesk.db.models import Mailbox, MailboxGrant
 from supportdesk.db.queries.upkeep import blob_keys, broken_references, count_rows, find_pause
 from supportdesk.errors import NotFound, SettingsError
 
@@ -68,8 +68,10 @@ def _database_problems(connection: sa.Connection) -> Iterator[str]:
 
 
 def _unreadable_passwords(runtime: Runtime, connection: sa.Connection) -> Iterator[str]:
-    rows = connection.execute(sa.select(Mailbox.address, Mailbox.imap_password))
-    for address, sealed in rows:
+    of_mailbox = MailboxGrant.mailbox_id == Mailbox.id
+    passwords = sa.select(Mailbox.address, Mailbox.imap_password)
+    tokens = sa.select(Mailbox.address, MailboxGrant.refresh_token).join(MailboxGrant, of_mailbox)
+    for address, sealed in connection.execute(sa.union_all(passwords, tokens)):
         try:
             unseal(runtime.secret_key, sealed)
         except SettingsError:
