@@ -90,6 +90,22 @@ class SenderAuth:
 
 
 @dataclass(frozen=True, slots=True)
+class Invitation:
+    """What a calendar part invites to; "" for what it does not say.
+
+    `starts` and `ends` are in ISO form: a day, an instant in UTC, or a local time in `zone`, which
+    is the sender's word for it.
+    """
+
+    title: str
+    starts: str
+    ends: str
+    zone: str
+    organiser: str
+    is_cancelled: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Attachment:
     """A file that travels with a message; `content_id` without angle brackets, None if absent."""
 
@@ -98,6 +114,7 @@ class Attachment:
     content: bytes
     content_id: str | None = None
     is_inline: bool = False
+    invitation: Invitation | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from supportdesk.routing.authority_words import explain
 from supportdesk.routing.sentences import render_trace
 from supportdesk.tickets import EventKind
 from supportdesk.web import words
+from supportdesk.web.enclosures import tell_enclosures
 from supportdesk.web.language import language, translated
 from supportdesk.web.words import activity_word, word
 
@@ -44,6 +45,7 @@ class Said:
     text: str
     quoted: str
     reason: Reason | None
+    enclosures: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def tell(reason: WhyHere) -> Reason:
 def _said(entry: Entry, reason: Reason | None) -> Said:
     text = entry.reply_text or entry.text
     quoted = _rest(entry.text, text)
-    return Said(entry, _kind(entry), _name(entry), text, quoted, reason)
+    return Said(entry, _kind(entry), _name(entry), text, quoted, reason, tell_enclosures(entry))
 
 
 def _rest(whole: str, shown: str) -> str:

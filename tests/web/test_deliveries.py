@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from supportdesk.db.models import Author, DeliveryReport, OutboxMail, OutboxState
+from supportdesk.db.models import Author, DeliveryReport, OutboxMail, OutboxState, StoredAttachment
 from supportdesk.messages import Automatic, ReportKind
 from tests.factories import NOON, make_message, make_suppression, make_ticket
 from tests.web.conftest import Desk, token_of
@@ -94,3 +94,50 @@ def test_a_suppressed_address_is_told_where_somebody_writes_to_it_and_can_be_lif
     assert (answer.status_code, answer.location) == (303, places[1])
     assert not any(told in client.get(place).text for place in places)
     assert client.post(f"/suppressed/{entry.id}/lift", data=form).status_code == 409
+
+
+INVITATION = {
+    "title": "Předání SIM",
+    "starts": "2026-11-25T10:00:00",
+    "ends": "2026-11-25T11:00:00",
+    "zone": "Europe/Prague",
+    "organiser": "Jan Novák",
+    "is_cancelled": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "invitation", "told"),
+    [
+        ("application/pkcs7-mime", None, "Celý zašifrovaný nebo podepsaný (S/MIME)"),
+        ("application/pgp-encrypted", None, "Zašifrováno (PGP)"),
+        ("application/pkcs7-signature", None, "Elektronicky podepsáno"),
+        ("application/ms-tnef", None, "winmail.dat"),
+        (
+            "text/calendar",
+            INVITATION,
+            ("Pozvánka na schůzku: Předání SIM, 25. 11. 2026, 10:00 – 25. 11. 2026, 11:00"
+            " (Europe/Prague), Jan Novák"),
+        ),
+        ("text/calendar", INVITATION | {"is_cancelled": True}, "Zrušená schůzka: Předání SIM"),
+    ],
+)
+def test_what_we_do_not_open_is_told_in_one_line(
+    quick_desk: Desk, content_type: str, invitation: dict[str, object] | None, told: str
+) -> None:
+    cast = quick_desk.world.cast
+    with quick_desk.world.runtime.database.write() as session:
+        ticket = make_ticket(session, contact=cast.ekonom, organisation=cast.region)
+        message = make_message(session, ticket, contact=cast.ekonom)
+        session.add(
+            StoredAttachment(
+                message_id=message.id,
+                token="token",
+                filename="part",
+                content_type=content_type,
+                size_bytes=7,
+                blob_key="0" * 64,
+                invitation=invitation,
+            )
+        )
+    assert told in quick_desk.visit(cast.jana).get(f"/tickets/{ticket.id}").text

@@ -5,7 +5,7 @@ These functions run inside the caller's transaction.
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from typing import Any
 
@@ -178,6 +178,7 @@ def _write_attachments(
                 "blob_key": key_of(attachment.content),  # kept before the transaction
                 "content_id": attachment.content_id,
                 "is_inline": attachment.is_inline,
+                "invitation": asdict(attachment.invitation) if attachment.invitation else None,
             }
             for one, message in zip(filings, messages, strict=True)
             for attachment in one.arrival.message.attachments

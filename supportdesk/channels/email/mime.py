@@ -22,15 +22,19 @@ MAX_FILENAME_CHARS = 150
 MAX_TEXT_BYTES = 1024 * 1024
 
 CONTENT_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}")
-EXTENSIONS = {
+WELL_KNOWN = {
     "application/ms-tnef": "winmail.dat",
-    "application/pdf": "document.pdf",
-    "application/pgp-encrypted": "pgp-version.txt",
     "application/pgp-signature": "signature.asc",
     "application/pkcs7-mime": "smime.p7m",
     "application/pkcs7-signature": "smime.p7s",
+    "application/vnd.ms-tnef": "winmail.dat",
     "application/x-pkcs7-mime": "smime.p7m",
     "application/x-pkcs7-signature": "smime.p7s",
+    "text/calendar": "invite.ics",
+}
+EXTENSIONS = {
+    "application/pdf": "document.pdf",
+    "application/pgp-encrypted": "pgp-version.txt",
     "image/gif": "image.gif",
     "image/jpeg": "image.jpg",
     "image/png": "image.png",
@@ -38,7 +42,6 @@ EXTENSIONS = {
     "message/disposition-notification": "disposition-notification.txt",
     "message/feedback-report": "feedback-report.txt",
     "message/rfc822": "message.eml",
-    "text/calendar": "invitation.ics",
     "text/html": "page.html",
     "text/plain": "text.txt",
     "text/rfc822-headers": "headers.txt",
@@ -123,7 +126,9 @@ def safe_filename(name: str) -> str:
 
 
 def name_for(content_type: str, number: int) -> str:
-    """Name a part that came without a file name."""
+    """Name a part that came without a file name; what is known by its name gets no number."""
+    if content_type in WELL_KNOWN:
+        return WELL_KNOWN[content_type]
     known = EXTENSIONS.get(content_type, "attachment.bin")
     stem, _, extension = known.rpartition(".")
     return f"{stem}-{number}.{extension}"

@@ -13,6 +13,7 @@ from supportdesk.channels.email.addresses import parse_addresses
 from supportdesk.channels.email.authresults import sender_auth
 from supportdesk.channels.email.automatic import origin_of
 from supportdesk.channels.email.headers import Headers, split_header
+from supportdesk.channels.email.invitations import read_invitation
 from supportdesk.channels.email.mime import MAX_TEXT_BYTES, Part, name_for, parse_part
 from supportdesk.channels.email.quotes import reply_text
 from supportdesk.channels.email.sanitise import (
@@ -25,6 +26,7 @@ from supportdesk.errors import Unreadable
 from supportdesk.messages import Address, Attachment, Channel, InboundMessage
 
 MAX_REFERENCES = 100
+OCTETS = "application/octet-stream"
 MAX_SUBJECT_CHARS = 1000
 MAX_MESSAGE_ID_BYTES = 998
 
@@ -175,6 +177,9 @@ class _Body:
         """Take in a part of a mail in the order of its sender."""
         if part.content_type == "multipart/alternative":
             self._add_alternative(part)
+        elif part.content_type == "multipart/encrypted":
+            for child in part.children:  # never words to be read in place
+                self._attach(child, "encrypted.asc" if child.content_type == OCTETS else "")
         elif part.children:
             for child in part.children:
                 self.add(child)
@@ -219,15 +224,17 @@ class _Body:
         self.has_page = True
         return page, text_of_html(page) if self.needs_text else ""
 
-    def _attach(self, part: Part) -> None:
+    def _attach(self, part: Part, name: str = "") -> None:
         content_type = part.content_type
+        is_calendar = content_type == "text/calendar"
         self.attachments.append(
             Attachment(
-                filename=part.filename or name_for(content_type, len(self.attachments) + 1),
+                filename=part.filename or name or name_for(content_type, len(self.attachments) + 1),
                 content_type=content_type,
                 content=part.content,
                 content_id=part.content_id,
                 is_inline=part.disposition != "attachment" and part.content_id is not None,
+                invitation=read_invitation(part.text) if is_calendar else None,
             )
         )
 

@@ -36,6 +36,7 @@ class File:
     content_type: str
     size_bytes: int
     is_inline: bool
+    invitation: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,7 @@ def _files() -> AnySelect:
             StoredAttachment.content_type,
             StoredAttachment.size_bytes,
             StoredAttachment.is_inline,
+            StoredAttachment.invitation,
         )
         .join(Message, Message.id == StoredAttachment.message_id)
         .where(Message.ticket_id == sa.bindparam("ticket_id"))

@@ -5,10 +5,13 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from supportdesk.channels.email.invitations import read_invitation
 from supportdesk.channels.email.parse import parse_message, readable_headers
 from supportdesk.errors import Unreadable
-from supportdesk.messages import Address, Automatic, Channel
+from supportdesk.messages import Address, Automatic, Channel, Invitation
 from tests.channels.email.mails import attached, mail, multipart
 
 WORDS = "=?utf-8?B?UMWZw61saQ==?=\n =?utf-8?B?xaEgxb5sdcWlb3XEjWvDvQ==?= =?utf-8?Q?_k=C5=AF=C5=88?="
@@ -206,9 +209,9 @@ def test_text_parts_between_images_are_joined_and_attached_text_is_no_body() -> 
 @pytest.mark.parametrize(
     ("content_type", "filename"),
     [
-        ("application/ms-tnef", "winmail-1.dat"),
-        ("application/pkcs7-mime; smime-type=enveloped-data", "smime-1.p7m"),
-        ("text/calendar; method=REQUEST", "invitation-1.ics"),
+        ("application/ms-tnef", "winmail.dat"),
+        ("application/pkcs7-mime; smime-type=enveloped-data", "smime.p7m"),
+        ("text/calendar; method=REQUEST", "invite.ics"),
         ("application/pgp-encrypted", "pgp-version-1.txt"),
         ("message/rfc822", "message-1.eml"),
         ("image/svg+xml", "attachment-1.bin"),
@@ -315,3 +318,67 @@ def test_ordinary_mails_have_the_parts_that_the_standard_library_sees(line_end: 
     assert [(a.filename, a.content) for a in message.attachments] == [
         (part.get_filename(), part.get_content()) for part in known.iter_attachments()
     ]
+
+
+ICS = (
+    "Content-Type: text/calendar; charset=utf-8\n\nBEGIN:VCALENDAR\nMETHOD:REQUEST\n"
+    "BEGIN:VTIMEZONE\nDTSTART:19701025T030000\nEND:VTIMEZONE\nBEGIN:VEVENT\n"
+    "SUMMARY:Předání SIM\\, 2. patro\n"
+    'ORGANIZER;CN="Jan: Novák";ROLE=CHAIR:mailto:jan@kraj.example\n{}END:VEVENT\nEND:VCALENDAR\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("lines", "starts", "ends", "zone", "is_cancelled"),
+    [
+        (
+            "DTSTART:20261125T100000Z\nDTEND:20261125T1\n 10000Z\n",
+            "2026-11-25T10:00:00+00:00",
+            "2026-11-25T11:00:00+00:00",
+            "",
+            False,
+        ),
+        (
+            "DTSTART;TZID=Europe/Prague:20261125T100000\n",
+            "2026-11-25T10:00:00",
+            "",
+            "Europe/Prague",
+            False,
+        ),
+        ("DTSTART;VALUE=DATE:20261125\nSTATUS:CANCELLED\n", "2026-11-25", "", "", True),
+        ("DTSTART:nonsense\n", "", "", "", False),
+    ],
+)
+def test_an_invitation_tells_what_and_when(
+    lines: str, starts: str, ends: str, zone: str, is_cancelled: bool
+) -> None:
+    message = parse_message(multipart("alternative", "\nZveme vás.", ICS.format(lines)))
+    (attachment,) = message.attachments
+    assert (message.text, attachment.filename) == ("Zveme vás.", "invite.ics")
+    assert attachment.invitation == Invitation(
+        "Předání SIM, 2. patro", starts, ends, zone, "Jan: Novák", is_cancelled
+    )
+
+
+@given(st.text(max_size=2000))
+def test_a_calendar_of_any_kind_is_read_or_not(text: str) -> None:
+    read_invitation(text)
+    read_invitation(f"BEGIN:VEVENT\nDTSTART{text}\nORGANIZER{text}")
+
+
+def test_what_pgp_encrypted_is_a_file_and_no_text() -> None:
+    raw = multipart(
+        'encrypted; protocol="application/pgp-encrypted"',
+        "Content-Type: application/pgp-encrypted\n\nVersion: 1\n",
+        "Content-Type: application/octet-stream\n\n-----BEGIN PGP MESSAGE-----\n",
+    )
+    message = parse_message(raw)
+    assert [one.filename for one in message.attachments] == ["pgp-version-1.txt", "encrypted.asc"]
+    assert message.text == ""
+
+
+def test_the_words_of_a_signed_mail_are_read_as_ever() -> None:
+    raw = multipart("signed", "\nDobrý den.", "Content-Type: application/pkcs7-signature\n\nMIIB\n")
+    message = parse_message(raw)
+    assert message.text == "Dobrý den."
+    assert [one.filename for one in message.attachments] == ["smime.p7s"]
