@@ -146,6 +146,8 @@ class Settings:
     acknowledge_per_address_a_day: int = _setting(10, _whole(0, 1000))
     acknowledge_per_hour: int = _setting(600, _whole(0, 100_000))
 
+    automatic_per_sender_an_hour: int = _setting(20, _whole(1, 100_000))
+    automatic_per_hour: int = _setting(500, _whole(1, 1_000_000))
     verify_senders: bool = _setting(True, _yes_no)
     trusted_relays: tuple[str, ...] = _setting((), _names)
     suppress_after_failures: int = _setting(3, _whole(1, 1000))

@@ -48,6 +48,8 @@ BAD_VALUES = [
     ("acknowledge_per_address_a_day", "1001", "from 0 to 1000"),
     ("acknowledge_per_hour", "-1", "from 0 to 100000"),
     ("verify_senders", "maybe", "true or false"),
+    ("automatic_per_sender_an_hour", "0", "from 1 to 100000"),
+    ("automatic_per_hour", "0", "from 1 to 1000000"),
     ("suppress_after_failures", "0", "from 1 to 1000"),
     ("bounce_addresses", "perhaps", "true or false"),
     ("close_after_days", "366", "from 1 to 365"),

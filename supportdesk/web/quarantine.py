@@ -1,6 +1,6 @@
 """Requests that could not be understood: looked at, tried again, or put aside."""
 
-from flask import Blueprint, Response, flash, make_response, redirect, url_for
+from flask import Blueprint, Response, flash, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -54,7 +54,7 @@ def download(receipt_id: int) -> ResponseReturnValue:
 @for_those(_sees_everything)
 def replay(receipt_id: int) -> ResponseReturnValue:
     """Try it again."""
-    replay_receipt(runtime(), viewer(), receipt_id)
+    replay_receipt(runtime(), viewer(), receipt_id, alike="alike" in request.form)
     flash(_("It is being tried again; if it fails, it comes back here."))
     return redirect(url_for("quarantine.show_list"), 303)
 
@@ -66,7 +66,13 @@ def discard(receipt_id: int) -> ResponseReturnValue:
     receipt = _receipt(receipt_id)
     stop_reading()
     try:
-        discard_receipt(runtime(), viewer(), receipt_id, reason=text_of("reason", most=1000))
+        discard_receipt(
+            runtime(),
+            viewer(),
+            receipt_id,
+            reason=text_of("reason", most=1000),
+            alike="alike" in request.form,
+        )
     except InvalidInput as error:
         return make_response(_render(receipt, told(error)), 422)
     flash(_("The request was discarded; what was received stays kept."))

@@ -238,7 +238,7 @@ def test_a_quarantined_receipt_is_tried_again(world: World) -> None:
     replay_receipt(runtime, jana, receipt.id)
     with runtime.database.read() as session:
         assert session.get_one(Receipt, receipt.id).state is ReceiptState.RECEIVED
-        assert session.scalars(sa.select(Work.payload)).all() == [{"receipt_id": receipt.id}]
+        assert session.scalars(sa.select(Work.payload)).all() == [{"receipt_id": receipt.id, "released": True}]
     with pytest.raises(Conflict, match="not in quarantine"):
         replay_receipt(runtime, jana, receipt.id)
     assert audited(runtime)[-1].action == "receipt_replayed"
@@ -256,7 +256,7 @@ def test_a_receipt_is_discarded_by_the_pool_with_a_reason(world: World) -> None:
     discard_receipt(runtime, olga, receipt.id, reason="spam")
     with runtime.database.read() as session:
         assert session.get_one(Receipt, receipt.id).state is ReceiptState.DISCARDED
-    assert audited(runtime)[-1].detail == {"reason": "spam"}
+    assert audited(runtime)[-1].detail == {"reason": "spam", "count": 1}
     with pytest.raises(NotFound):
         discard_receipt(runtime, olga, 999_999, reason="spam")
 

@@ -116,8 +116,10 @@ INVITATION = {
         (
             "text/calendar",
             INVITATION,
-            ("Pozvánka na schůzku: Předání SIM, 25. 11. 2026, 10:00 – 25. 11. 2026, 11:00"
-            " (Europe/Prague), Jan Novák"),
+            (
+                "Pozvánka na schůzku: Předání SIM, 25. 11. 2026, 10:00 – 25. 11. 2026, 11:00"
+                " (Europe/Prague), Jan Novák"
+            ),
         ),
         ("text/calendar", INVITATION | {"is_cancelled": True}, "Zrušená schůzka: Předání SIM"),
     ],

@@ -1,6 +1,6 @@
 """Understand kept mails and bring each to its desk; what cannot be read goes to quarantine."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from supportdesk.actions.intake.filing import Filing, file_arrival
 from supportdesk.actions.intake.scene import Arrival, Scene, bounced_outbox_id, gather
+from supportdesk.actions.intake.storms import RELEASED, hold_storms
 from supportdesk.actions.intake.write import write_duplicates, write_filings
 from supportdesk.actions.keys import THREADS, instance_id, key_for
 from supportdesk.actions.runtime import Runtime
@@ -43,6 +44,7 @@ def route_mail(runtime: Runtime, claims: Sequence[Claim], parser: Parser) -> Non
     """
     receipts = _receipts(runtime, claims)
     key = key_for(runtime.secret_key, THREADS)
+    released = {one.payload["receipt_id"] for one in claims if RELEASED in one.payload}
     understood, unreadable = _understand(runtime, receipts, parser, key)
     _keep_attachments(runtime, understood)
     now = runtime.clock()
@@ -51,7 +53,7 @@ def route_mail(runtime: Runtime, claims: Sequence[Claim], parser: Parser) -> Non
             quarantine(session, receipt_id, problem)
         for wave in _waves(understood, key):
             scene = gather(session, wave, now=now, key=key)
-            _file(session, runtime, wave, scene)
+            _file(session, runtime, wave, scene, released)
         finish(session, claims, now=now)
 
 
@@ -206,14 +208,23 @@ def _names(arrival: Arrival, key: bytes) -> Iterator[str]:
             yield f"#{ticket_id}"
 
 
-def _file(session: Session, runtime: Runtime, wave: Sequence[Arrival], scene: Scene) -> None:
+def _file(
+    session: Session,
+    runtime: Runtime,
+    wave: Sequence[Arrival],
+    scene: Scene,
+    released: Collection[int],
+) -> None:
     known = [one for one in wave if one.key in scene.known_messages]
     filings = [file_arrival(one, scene) for one in wave if one.key not in scene.known_messages]
-    loops = [one for one in filings if _is_stray_loop(one)]
+    held = {one.arrival.receipt_id: _STRAY_LOOP for one in filings if _is_stray_loop(one)}
+    others = [one for one in filings if one.arrival.receipt_id not in held]
+    held |= hold_storms(session, runtime.settings, others, released=released, now=scene.now)
     write_duplicates(session, known, scene)
-    for one in loops:
-        quarantine(session, one.arrival.receipt_id, _STRAY_LOOP)
-    write_filings(session, runtime, [one for one in filings if one not in loops], scene)
+    for receipt_id, reason in held.items():
+        quarantine(session, receipt_id, reason)
+    going = [one for one in others if one.arrival.receipt_id not in held]
+    write_filings(session, runtime, going, scene)
 
 
 def _is_stray_loop(filing: Filing) -> bool:
