@@ -238,7 +238,9 @@ def test_a_quarantined_receipt_is_tried_again(world: World) -> None:
     replay_receipt(runtime, jana, receipt.id)
     with runtime.database.read() as session:
         assert session.get_one(Receipt, receipt.id).state is ReceiptState.RECEIVED
-        assert session.scalars(sa.select(Work.payload)).all() == [{"receipt_id": receipt.id, "released": True}]
+        assert session.scalars(sa.select(Work.payload)).all() == [
+            {"receipt_id": receipt.id, "released": True}
+        ]
     with pytest.raises(Conflict, match="not in quarantine"):
         replay_receipt(runtime, jana, receipt.id)
     assert audited(runtime)[-1].action == "receipt_replayed"
