@@ -2,12 +2,11 @@
 
 import logging
 import os
-import secrets
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from supportdesk.actions.backup import Manifest
 from supportdesk.actions.receive_mail import is_our_address, our_recipients, receive_mail
 from supportdesk.actions.restore import bring_secret_key, open_backup, restore_backup
 from supportdesk.actions.runtime import Runtime
+from supportdesk.actions.secret_key import secret_key_of
 from supportdesk.channels.email.door import Door, Envelope
 from supportdesk.channels.email.names import Names
 from supportdesk.channels.email.pool import ParserPool
@@ -26,12 +26,12 @@ from supportdesk.channels.email.sandbox import open_sandbox
 from supportdesk.clock import Clock, system_clock
 from supportdesk.db.blobs import Blobs, BlobStore
 from supportdesk.db.database import Database
-from supportdesk.db.engine import clock_of, open_engine
+from supportdesk.db.engine import clock_of, open_engine, why_away
 from supportdesk.db.migrate import downgrade, schema_problem, upgrade
 from supportdesk.db.s3_blobs import open_s3
 from supportdesk.db.sqlite_file import keep_copy
 from supportdesk.demo import AUTHSERV_ID, demo_log_ins, is_empty, load_demo
-from supportdesk.errors import Conflict, SettingsError
+from supportdesk.errors import Conflict, SettingsError, Unreachable
 from supportdesk.jobs.listeners import Listeners
 from supportdesk.jobs.supervisor import supervise
 from supportdesk.jobs.worker import INTAKE_LANES, LANES, Worker
@@ -42,7 +42,7 @@ from supportdesk.web.server import GRACE_SECONDS, WebServer
 
 log = logging.getLogger(__name__)
 
-_SECRET_BYTES = 32
+_DATABASE_PAUSE_SECONDS = 2.0
 _STATEMENT_SECONDS = 60  # far more than anything that we ask PostgreSQL for takes
 
 
@@ -50,9 +50,12 @@ def open_runtime(settings: Settings | None = None, *, clock: Clock | None = None
     """Open the service's parts on a database that is up to date; its clock is ours without another.
 
     Raises:
+        Unreachable: the database does not answer.
         SettingsError: a setting is unusable, or the database waits for `supportdesk migrate`.
     """
     runtime = _open(settings or load_settings(), clock)
+    if reason := why_away(runtime.database.engine):
+        raise Unreachable("The database does not answer: {reason}", reason=reason)
     problem = schema_problem(runtime.database.engine)
     if problem is not None:
         runtime.database.close()
@@ -122,19 +125,41 @@ def create_app() -> Flask:
 def serve_web(settings: Settings) -> None:
     """Serve the web pages until SIGTERM; requests that are being answered are finished."""
     set_up_logs(settings)
-    open_runtime(settings).database.close()  # say what is wrong before any process is forked
+    _open_for_web(settings).database.close()  # say what is wrong before any process is forked
     _check_port_is_free("port", settings.host, settings.port)
     if settings.metrics_port:
         _check_port_is_free("metrics_port", settings.metrics_host, settings.metrics_port)
-    WebServer(settings, lambda: open_runtime(settings)).run()
+    WebServer(settings, lambda: _open_for_web(settings)).run()
+
+
+def _open_for_web(settings: Settings) -> Runtime:
+    """Open the parts although the database may be away: pages and /readyz say so until it comes."""
+    try:
+        return open_runtime(settings)
+    except Unreachable as error:
+        log.warning("%s", error)
+        return _open(settings, None)
+
+
+def _open_for_worker(settings: Settings, stop: threading.Event) -> Runtime | None:
+    """Open the parts as soon as the database answers; None when told to stop before."""
+    while not stop.is_set():
+        try:
+            return open_runtime(settings)
+        except Unreachable as error:
+            log.warning("%s; waiting for it.", error)
+            stop.wait(_DATABASE_PAUSE_SECONDS)
+    return None
 
 
 def run_worker(settings: Settings, *, intake_only: bool = False) -> None:
     """Do background work, poll mailboxes and hold the mail door open until a signal says stop."""
     set_up_logs(settings)
     stop = _stop_signal(lambda: os._exit(1))
+    runtime = _open_for_worker(settings, stop)
+    if runtime is None:
+        return
     with ExitStack() as parts:
-        runtime = open_runtime(settings)
         parts.callback(runtime.database.close)
         if settings.verify_senders:
             prover = Prover(Names().look_up)
@@ -333,7 +358,7 @@ def _open(settings: Settings, clock: Clock | None) -> Runtime:
         blobs=_blobs(settings),
         settings=settings,
         clock=clock or clock_of(engine),
-        secret_key=_secret_key(settings),
+        secret_key=secret_key_of(settings),
     )
 
 
@@ -346,42 +371,3 @@ def _blobs(settings: Settings) -> Blobs:
 def _make_data_dir(settings: Settings) -> None:
     # Customers' mails lie there: they are for nobody else on this machine.
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-def _secret_key(settings: Settings) -> bytes:
-    if settings.secret_key:
-        given = settings.secret_key.encode()
-        if len(given) < _SECRET_BYTES:
-            raise SettingsError(
-                "secret_key has {length} bytes; it needs at least {least}.",
-                length=len(given),
-                least=_SECRET_BYTES,
-            )
-        return given
-    return _stored_secret(settings.data_dir / "secret.key")
-
-
-def _stored_secret(path: Path) -> bytes:
-    if not path.exists():
-        _make_secret(path)
-    secret = path.read_bytes()
-    if len(secret) < _SECRET_BYTES:
-        raise SettingsError(
-            "{path} is damaged; restore it from a backup, or delete it to have a new one made:"
-            " everybody logs in anew then, and mailbox passwords have to be entered again.",
-            path=path,
-        )
-    return secret
-
-
-def _make_secret(path: Path) -> None:
-    """Make the secret whole or not at all, and once, however many processes start together."""
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(secrets.token_hex(_SECRET_BYTES).encode())
-        file.flush()
-        os.fsync(file.fileno())
-    with suppress(FileExistsError):
-        os.link(aside, path)
-    aside.unlink()

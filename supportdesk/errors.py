@@ -114,3 +114,7 @@ class Uncertain(ChannelError):
 
 class SettingsError(SupportdeskError):
     """A setting has a value that cannot be used; the text names it and what is allowed."""
+
+
+class Unreachable(SettingsError):
+    """The database does not answer; perhaps only just now."""

@@ -49,6 +49,15 @@ def clock_of(engine: sa.Engine) -> Clock:
     return system_clock if engine.dialect.name == "sqlite" else SharedClock(lambda: _time(engine))
 
 
+def why_away(engine: sa.Engine) -> str:
+    """Tell why the database does not answer; nothing when it does."""
+    try:
+        engine.connect().close()
+    except sa.exc.OperationalError as error:
+        return str(error.orig).strip()
+    return ""
+
+
 def is_behind_pooler(connection: Any) -> bool:
     """Tell whether a psycopg connection ends at PgBouncer or the like instead of at its server.
 

@@ -17,6 +17,8 @@ COMMAND_LINE = (
     "settings.py",
     "actions/backup.py",
     "actions/restore.py",
+    "actions/secret_key.py",
+    "db/hints.py",
     "db/migrate.py",
     "db/postgresql_dump.py",
     "db/sqlite_file.py",
