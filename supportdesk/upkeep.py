@@ -1,12 +1,20 @@
 """The commands that keep an installation well."""
 
+import json
+from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from supportdesk.terminal import open_service, print_object, told_in_one_sentence
 
+if TYPE_CHECKING:
+    from supportdesk.actions.runtime import Runtime
+
+_DAY = click.DateTime(formats=["%Y-%m-%d"])
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -112,8 +120,55 @@ def doctor(*, quick: bool, as_json: bool) -> None:
         raise click.ClickException(f"{len(found.problems)} problems were found.")
 
 
+@click.command()
+@click.option("--from", "first", type=_DAY, help="First day, YYYY-MM-DD; two weeks ago without it.")
+@click.option("--to", "last", type=_DAY, help="Last day, included; today without it.")
+@click.option("--mailboxes", is_flag=True, help="Also ask the mailboxes for mails without receipt.")
+@click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object a line.")
+def ledger(
+    first: datetime | None, last: datetime | None, *, mailboxes: bool, as_json: bool
+) -> None:
+    """Reconcile what was received with what became of it; ends with 1 when there is a gap."""
+    from supportdesk.db.queries.ledger import read_ledger
+    from supportdesk.routing.calendar import local_date
+
+    with open_service() as runtime:
+        now = runtime.clock()
+        ends_on = last.date() if last else local_date(now)
+        begins_on = first.date() if first else ends_on - timedelta(days=13)
+        with runtime.database.read() as session:
+            found = read_ledger(session, begins_on, ends_on, now=now)
+        unknown = dict(_mails_without_receipt(runtime)) if mailboxes else {}
+    told = [{"type": "day", **asdict(line)} for line in found.lines]
+    told += [{"type": "gap", **asdict(gap)} for gap in found.gaps]
+    for one in told:
+        values = {name: value for name, value in one.items() if value not in {None, 0}}
+        if as_json:
+            print_object(json.loads(json.dumps(one, default=str)))
+        else:
+            click.echo("  ".join(f"{name} {value}" for name, value in values.items()))
+    for address, uids in unknown.items():
+        if as_json:
+            print_object({"type": "mailbox", "mailbox": address, "uids_without_receipt": uids})
+        else:
+            click.echo(f"mailbox  {address}  mails without receipt {len(uids)} {uids[:20]}")
+    if found.gaps or any(unknown.values()):
+        raise click.ClickException("There are gaps.")
+
+
+def _mails_without_receipt(runtime: "Runtime") -> Iterator[tuple[str, list[int]]]:
+    from supportdesk.actions.ledger import mails_without_receipt
+    from supportdesk.db.queries.mailboxes import list_mailboxes
+
+    with runtime.database.read() as session:
+        rows = list_mailboxes(session)
+    for row in rows:
+        if row.is_active and row.imap_host:
+            yield row.address, mails_without_receipt(runtime, row.id)
+
+
 def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
-COMMANDS = (migrate, backup, restore, release, doctor)
+COMMANDS = (migrate, backup, restore, release, doctor, ledger)

@@ -36,7 +36,7 @@ def poll_mailbox(runtime: Runtime, mailbox_id: int) -> Polled:
     """
     try:
         account = usable_account(runtime, mailbox_id)
-        cursor = _cursor(runtime, mailbox_id)
+        cursor = cursor_of(runtime, mailbox_id)
         polled = _fetch_new(runtime, mailbox_id, account, cursor)
     except (ChannelError, SettingsError) as error:
         _remember_failure(runtime, mailbox_id, write_down(error))
@@ -75,7 +75,8 @@ def seconds_until_next_try(failures: int, *, poll_seconds: int) -> float:
     return longest * (1 - secrets.randbelow(201) / 1000)
 
 
-def _cursor(runtime: Runtime, mailbox_id: int) -> Cursor | None:
+def cursor_of(runtime: Runtime, mailbox_id: int) -> Cursor | None:
+    """Tell how far we are in a mailbox, None for not yet begun."""
     with runtime.database.read() as session:
         mailbox = session.get_one(Mailbox, mailbox_id)
         if mailbox.uidvalidity is None:
@@ -106,9 +107,10 @@ def _fetch_new(
         return attempt(usable_account(runtime, mailbox_id, refused=account.access_token))
 
 
-def _known(
+def known_uids(
     runtime: Runtime, mailbox_id: int, uidvalidity: int, uids: Sequence[int]
 ) -> Collection[int]:
+    """Give those of a mailbox's UIDs of which we have a receipt."""
     identities = {imap_identity(mailbox_id, uidvalidity, uid): uid for uid in uids}
     with runtime.database.read() as session:
         found = session.scalars(

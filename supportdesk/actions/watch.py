@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from supportdesk.actions.runtime import Runtime
 from supportdesk.db.models import Alarm, Heartbeat
+from supportdesk.db.queries.ledger import find_gaps
 from supportdesk.db.queries.mailboxes import silent_mailboxes
 from supportdesk.db.queries.operations import (
     WATCH,
@@ -241,6 +242,20 @@ def _pause(session: Session, _settings: Settings, _now: datetime) -> Iterable[Fi
         )
 
 
+def _ledger_gaps(session: Session, _settings: Settings, now: datetime) -> Iterable[Finding]:
+    gaps = find_gaps(session, now=now)
+    if gaps:
+        yield (
+            "",
+            SupportdeskError(
+                "Received requests became no ticket and nobody will take them up: {count}, the"
+                " oldest of {since}. Look at the ledger, and have them routed again.",
+                count=len(gaps),
+                since=min(one.received_at for one in gaps),
+            ),
+        )
+
+
 CHECKS: Mapping[str, Check] = {
     "given_up": _given_up,
     "late_work": _late_work,
@@ -248,4 +263,5 @@ CHECKS: Mapping[str, Check] = {
     "silent_mailbox": _silent_mailbox,
     "disk": _full_disk,
     "paused": _pause,
+    "ledger": _ledger_gaps,
 }

@@ -20,6 +20,7 @@ from supportdesk.web.hand_overs import hand_overs
 from supportdesk.web.health import IS_DRAINING, health
 from supportdesk.web.inbox import inbox
 from supportdesk.web.language import translate
+from supportdesk.web.ledger import ledger
 from supportdesk.web.mailboxes import mailboxes
 from supportdesk.web.observe import observe
 from supportdesk.web.operations import operations
@@ -46,6 +47,7 @@ BLUEPRINTS = (
     files,
     operations,
     agents,
+    ledger,
     mailboxes,
     sandbox,
 )

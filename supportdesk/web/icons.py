@@ -43,6 +43,7 @@ USED = (
     "inbox",
     "inboxes",
     "info-circle",
+    "journal-check",
     "journal-text",
     "keyboard",
     "layout-sidebar-reverse",

@@ -26,6 +26,7 @@ from supportdesk.web.words import word
 
 HUES = 8
 OPERATIONS = "operations"
+LEDGER = "ledger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ def _entries(viewer: Viewer, _language: str, has_sandbox: bool) -> Sequence[Menu
             entries.append(_entry(QUARANTINE, _("Quarantine"), "exclamation-octagon", 1))
     if viewer.looks_after_service:
         entries.append(_entry(OPERATIONS, _("Operations"), "activity", 2))
+        entries.append(_entry(LEDGER, _("Ledger"), "journal-check", 2))
     if viewer.is_administrator:
         entries.append(_entry("agents", _("Agents"), "person-badge", 2))
         entries.append(_entry("mailboxes", _("Mailboxes"), "envelope-at", 2))
@@ -126,6 +128,7 @@ def furnish(app: Flask, *, icons_url: str, bootstrap_url: str) -> None:
         machine_time=times.machine_time,
         how_long=times.how_long,
         day=times.day,
+        calendar_day=times.calendar_day,
         word=word,
         role_word=words.role_word,
         activity_word=words.activity_word,

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from supportdesk.actions.claim_work import claim_work
 from supportdesk.actions.keys import seal
+from supportdesk.actions.ledger import mails_without_receipt
 from supportdesk.actions.mailboxes import set_mailbox_password, try_mailbox_now
 from supportdesk.actions.poll_mailbox import (
     mailboxes_to_poll,
@@ -454,3 +455,22 @@ def test_two_polls_of_one_mailbox_at_the_same_moment_keep_each_mail_once(
     with polling.world.runtime.database.read() as session:
         routing = sa.select(sa.func.count()).where(Work.kind == Kind.ROUTE)
         assert session.scalar(routing) == 10
+
+
+def test_the_ledger_asks_the_mailbox_for_mails_that_were_passed_without_a_receipt(
+    polling: Polling,
+) -> None:
+    runtime = polling.world.runtime
+    polling.folder.append(mail(EKONOM, "První"), mail(EKONOM, "Druhý"), at=NIGHT)
+    polling.poll()
+    polling.folder.append(mail(EKONOM, "Třetí"), at=NIGHT)  # not passed yet: no gap
+    assert mails_without_receipt(runtime, polling.mailbox_id) == []
+    with runtime.database.write() as session:
+        lost = session.scalars(sa.select(Receipt).order_by(Receipt.id)).first()
+        assert lost is not None
+        uid = int(lost.external_id.rpartition(":")[2])
+        session.execute(sa.delete(Work))
+        session.delete(lost)
+    assert mails_without_receipt(runtime, polling.mailbox_id) == [uid]
+    polling.folder.change_uidvalidity()
+    assert mails_without_receipt(runtime, polling.mailbox_id) == []

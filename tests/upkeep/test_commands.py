@@ -7,6 +7,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from supportdesk.cli import main
+from supportdesk.db.database import Database
+from supportdesk.db.engine import open_engine
+from supportdesk.db.models import ReceiptState
+from tests.factories import make_receipt
 
 
 def run(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> Result:
@@ -57,3 +61,21 @@ def test_what_is_no_backup_is_told_in_one_sentence(
     assert refused.exit_code == 1
     assert "is no backup" in refused.output
     assert not (tmp_path / "new").exists()
+
+
+def test_the_ledger_ends_with_1_when_there_is_a_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, tmp_path, "migrate")
+    assert run(monkeypatch, tmp_path, "ledger", "--mailboxes").exit_code == 0
+    database = Database(open_engine(f"sqlite:///{tmp_path}/supportdesk.sqlite3"))
+    with database.write() as session:
+        make_receipt(session, state=ReceiptState.PROCESSED)
+    database.close()
+    found = run(
+        monkeypatch, tmp_path, "ledger", "--from", "2026-11-24", "--to", "2026-11-24", "--json"
+    )
+    assert found.exit_code == 1
+    told = [json.loads(line) for line in found.stdout.splitlines()]
+    assert [one["type"] for one in told] == ["day", "gap"]
+    assert (told[0]["received"], told[0]["on"]) == (1, "2026-11-24")

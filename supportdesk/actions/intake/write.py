@@ -55,7 +55,7 @@ def write_duplicates(session: Session, arrivals: Sequence[Arrival], scene: Scene
         insert_or_ignore(session, table_of(MessageMailbox)),
         [{"message_id": known, "mailbox_id": one.mailbox_id} for one, known in rows],
     )
-    _mark_processed(session, [(one.receipt_id, known) for one, known in rows])
+    _mark_processed(session, [(one.receipt_id, known) for one, known in rows], are_duplicates=True)
 
 
 def write_filings(
@@ -186,8 +186,13 @@ def _write_attachments(
     )
 
 
-def _mark_processed(session: Session, done: Sequence[tuple[int, int]]) -> None:
-    rows = [{"receipt": receipt_id, "message": message_id} for receipt_id, message_id in done]
+def _mark_processed(
+    session: Session, done: Sequence[tuple[int, int]], *, are_duplicates: bool = False
+) -> None:
+    rows = [
+        {"receipt": receipt_id, "message": message_id, "duplicate": are_duplicates}
+        for receipt_id, message_id in done
+    ]
     session.connection().execute(_processed(), rows)
 
 
@@ -197,5 +202,10 @@ def _processed() -> sa.Update:
     return (
         sa.update(receipt)
         .where(receipt.c.id == sa.bindparam("receipt"))
-        .values(state=ReceiptState.PROCESSED, message_id=sa.bindparam("message"), problem=None)
+        .values(
+            state=ReceiptState.PROCESSED,
+            message_id=sa.bindparam("message"),
+            is_duplicate=sa.bindparam("duplicate"),
+            problem=None,
+        )
     )

@@ -144,6 +144,20 @@ def end_of(account: Account, *, timeout_seconds: float = 30) -> Cursor:
         return Cursor(int(folder[b"UIDVALIDITY"]), max(uids, default=0))
 
 
+def uids_up_to(account: Account, cursor: Cursor, *, timeout_seconds: float = 30) -> list[int]:
+    """List the mails that are there now and that the cursor has passed.
+
+    None under another UIDVALIDITY: the next poll looks at everything again.
+
+    Raises:
+        ChannelError: as `poll` does.
+    """
+    with opened(account, timeout_seconds=timeout_seconds) as (client, folder):
+        if int(folder[b"UIDVALIDITY"]) != cursor.uidvalidity:
+            return []
+        return [uid for uid in _uids_after(client, 0, folder) if uid <= cursor.last_uid]
+
+
 def fetch_one(
     account: Account,
     uidvalidity: int,

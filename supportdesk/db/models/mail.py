@@ -86,6 +86,7 @@ class Receipt(Base):
 
     `external_id` is unique within its channel: mailbox + UIDVALIDITY + UID, mailbox + SHA-256 of
     the raw bytes, CallSid, and so on. `envelope` holds what the transport said: sender, recipients.
+    `is_duplicate` when the message was there before, from another mailbox or the same one.
     Of a mail that `is_truncated` only the header was fetched.
     """
 
@@ -98,6 +99,9 @@ class Receipt(Base):
             "id",
             postgresql_where=sa.text("state IN ('received', 'quarantined')"),
             sqlite_where=sa.text("state IN ('received', 'quarantined')"),
+        ),
+        sa.Index(
+            "ix_receipt_ledger", "received_at", "channel", "mailbox_id", "state", "is_duplicate"
         ),
     )
 
@@ -116,6 +120,7 @@ class Receipt(Base):
     )
     problem: Mapped[str | None]
     message_id: Mapped[int | None] = mapped_column(sa.ForeignKey("message.id"), index=True)
+    is_duplicate: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
 
 
 class OutboxState(StrEnum):
