@@ -1,14 +1,14 @@
 """Receipts of mails that we had already.
 
 Revision: 2026_11_22_ledger
-Follows: 2026_11_22_pause
+Follows: 2026_11_22_search
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_22_ledger"
-down_revision = "2026_11_22_pause"
+down_revision = "2026_11_22_search"
 branch_labels = None
 depends_on = None
 

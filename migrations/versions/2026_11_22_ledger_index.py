@@ -26,7 +26,7 @@ def upgrade() -> None:
     create_index(
         "ix_receipt_ledger",
         "receipt",
-        ["received_at", "channel", "mailbox_id", "state", "is_duplicate"],
+        ["channel", "mailbox_id", "state", "is_duplicate", "received_at"],
     )
 
 

@@ -1,7 +1,8 @@
 """Mending gaps of the ledger, and asking mailboxes whether we have a receipt of every mail."""
 
 from supportdesk.actions.history import actor_of, record_audit
-from supportdesk.actions.poll_mailbox import cursor_of, known_uids, usable_account
+from supportdesk.actions.mailbox_account import usable_account
+from supportdesk.actions.poll_mailbox import cursor_of, known_uids
 from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email.imap import uids_up_to
 from supportdesk.db.models import Receipt, ReceiptState

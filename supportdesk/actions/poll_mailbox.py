@@ -92,7 +92,7 @@ def _fetch_new(
             account,
             cursor,
             max_bytes=runtime.settings.mail_max_bytes,
-            known=lambda uidvalidity, uids: _known(runtime, mailbox_id, uidvalidity, uids),
+            known=lambda uidvalidity, uids: known_uids(runtime, mailbox_id, uidvalidity, uids),
             store=lambda mail: receive_fetched(runtime, _fetched(mailbox_id, mail)),
             now=runtime.clock(),
             limit=_AT_ONCE,

@@ -101,7 +101,7 @@ class Receipt(Base):
             sqlite_where=sa.text("state IN ('received', 'quarantined')"),
         ),
         sa.Index(
-            "ix_receipt_ledger", "received_at", "channel", "mailbox_id", "state", "is_duplicate"
+            "ix_receipt_ledger", "channel", "mailbox_id", "state", "is_duplicate", "received_at"
         ),
     )
 
