@@ -1,14 +1,14 @@
 """Receipts of mails that we had already.
 
 Revision: 2026_11_22_ledger
-Follows: 2026_11_22_search
+Follows: 2026_11_22_mailbox_grants
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_22_ledger"
-down_revision = "2026_11_22_search"
+down_revision = "2026_11_22_mailbox_grants"
 branch_labels = None
 depends_on = None
 
