@@ -1,11 +1,11 @@
-"""Measure the service: `python -m bench [decisions] [intake] [backlog] [pages]`."""
+"""Measure the service: `python -m bench [decisions] [intake] [backlog] [pages] | scale`."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 
-from bench import backlog, decisions, intake, pages
+from bench import backlog, decisions, intake, pages, scale
 from bench.databases import USUAL_FOLDER, Databases, open_databases
 from bench.figures import HEAD, Figure, row
 from bench.machine import describe_database, describe_machine, describe_versions
@@ -17,6 +17,8 @@ _ON_A_DATABASE: dict[str, Callable[[Databases, Size], Iterator[Figure]]] = {
     "backlog": backlog.measure,
     "pages": pages.measure,
 }
+_USUAL = ("decisions", *_ON_A_DATABASE)
+_ON_A_DATABASE["scale"] = scale.measure  # only when asked for: the largest size takes its time
 _NAMES = ("decisions", *_ON_A_DATABASE)
 
 
@@ -32,8 +34,8 @@ _NAMES = ("decisions", *_ON_A_DATABASE)
     help="Where filled databases are kept; may be deleted at any time.",
 )
 def main(*, names: tuple[str, ...], database: str, tickets: int, quick: bool, data: Path) -> None:
-    """Measure the service on this machine; without names everything."""
-    chosen = names or _NAMES
+    """Measure the service on this machine; without names everything but the long `scale`."""
+    chosen = names or _USUAL
     size = QUICK if quick else full_size(tickets)
     for line in [*describe_machine(), *describe_versions()]:
         click.echo(line)

@@ -2,7 +2,7 @@
 
 import statistics
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from bench.databases import Databases
@@ -15,7 +15,7 @@ from bench.size import Size
 CONNECTIONS = 4
 
 
-def measure(databases: Databases, size: Size) -> Iterator[Figure]:
+def measure(databases: Databases, size: Size) -> Generator[Figure, None, None]:
     """Measure a flood and a steady stream over four connections, at every size."""
     for tickets in size.sizes:
         where = f"{databases.name}, {tickets:,} tickets"

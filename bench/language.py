@@ -43,6 +43,19 @@ def _stem(chance: random.Random) -> str:
     return "".join(parts) + chance.choice(_ONSETS) + chance.choice(_CODAS)
 
 
+def ordinary_searches(count: int) -> list[str]:
+    """Give words of which each stands in one of some hundred to one of some thousand mails."""
+    words, _ = vocabulary()
+    step = max(1, 20_000 // count)
+    return list(words[2000 : 2000 + step * count : step])
+
+
+def common_searches(count: int) -> list[str]:
+    """Give searches for what a good part of all mails holds, alone and together."""
+    some = ("dobrý", "děkujeme", "faktur", "den přejeme", "za faktur", '"dobrý den"', "novák to")
+    return [some[number % len(some)] for number in range(count)]
+
+
 def some_text(chance: random.Random) -> str:
     """Write a mail of two to six lines between a greeting and thanks."""
     words, sums = vocabulary()

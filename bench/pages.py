@@ -64,12 +64,12 @@ def measure(databases: Databases, size: Size) -> Iterator[Figure]:
 
 
 def _measure(where: str, url: str, folder: str, tickets: int, size: Size) -> Iterator[Figure]:
-    runtime = _runtime(url, Path(folder))
+    runtime = runtime_on(url, Path(folder))
     app = create_web(runtime)
     stopwatch = Stopwatch(app.wsgi_app)
     app.wsgi_app = stopwatch  # type: ignore[method-assign]
     client = app.test_client()
-    _log_in(runtime, client)
+    log_in(runtime, client)
     work: list[float] = []
     for view in VIEWS:
         times = _times(client, stopwatch, [f"/inbox/{view}"] * size.pages, work)
@@ -94,7 +94,8 @@ def _times(
     return times
 
 
-def _runtime(url: str, folder: Path) -> Runtime:
+def runtime_on(url: str, folder: Path) -> Runtime:
+    """Open the service's parts at the end of the data set's history."""
     return Runtime(
         Database(open_engine(url)),
         BlobStore(folder / "blobs"),
@@ -108,7 +109,8 @@ def _at_the_end_of_history() -> datetime:
     return dataset.NOW
 
 
-def _log_in(runtime: Runtime, client: FlaskClient) -> None:
+def log_in(runtime: Runtime, client: FlaskClient) -> None:
+    """Log a consultant in."""
     token = secrets.token_urlsafe(32)
     now = runtime.clock()
     with runtime.database.write() as session:

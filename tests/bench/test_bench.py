@@ -32,6 +32,10 @@ def folder() -> Iterator[Path]:
         (["intake"], ["intake, flood: SQLite, 200 tickets", "at 20 mails a second"]),
         (["backlog"], ["backlog: SQLite, 200 tickets"]),
         (["pages"], ["list open: SQLite, 200 tickets", "ticket page: SQLite, 200 tickets"]),
+        (
+            ["scale"],
+            ["inbox, many pages further: SQLite, 200", "very common words", "slower than empty"],
+        ),
         pytest.param(
             ["pages", "--database", "postgresql"],
             ["fsync=on", "ticket page: PostgreSQL, 200 tickets"],
