@@ -22,6 +22,9 @@ PAGES = {
         "/contacts/1",
         "/hand-overs",
         "/quarantine",
+        "/search",
+        "/search?q=faktur",
+        "/search?q=neexistuje",
         "/password",
         "/nothing-here",
     ),
@@ -65,6 +68,24 @@ def test_every_page_is_accessible_and_fits(
         check_accessibility(page)
         assert_controls_fit(page)
     complaints[:] = [each for each in complaints if "/nothing-here" not in each]
+
+
+def test_a_slash_searches_and_what_was_found_opens_beside_the_list(
+    page: Page, address: str
+) -> None:
+    log_in(page, address, "jana.novakova")
+    page.goto(f"{address}/inbox/mine")
+    page.keyboard.press("/")
+    page.keyboard.type("FAKTUR")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/search?q=FAKTUR")
+    assert page.locator("mark").first.inner_text().startswith("faktu")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#ticket")
+    assert page.locator("#list mark").count()
+    page.reload()
+    page.wait_for_selector("#list mark")  # the list is what it was
 
 
 def test_reply_and_resolve_without_touching_the_mouse(page: Page, address: str) -> None:
