@@ -203,13 +203,19 @@ def _place(mailbox: Mailbox) -> tuple[object, ...]:
     return mailbox.imap_host, mailbox.imap_username, mailbox.imap_folder
 
 
-def _account(mailbox: Mailbox) -> tuple[object, ...]:
+def password_is_for(
+    *, host: str | None, port: int, username: str, security: str
+) -> tuple[object, ...]:
     """Give what a password is for; less protection on the way makes it another account, too."""
-    return (
-        mailbox.imap_host,
-        mailbox.imap_port,
-        mailbox.imap_username,
-        mailbox.imap_security == "none",
+    return host, port, username, security == "none"
+
+
+def _account(mailbox: Mailbox) -> tuple[object, ...]:
+    return password_is_for(
+        host=mailbox.imap_host,
+        port=mailbox.imap_port,
+        username=mailbox.imap_username,
+        security=mailbox.imap_security,
     )
 
 

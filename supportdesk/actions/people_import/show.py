@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from supportdesk.actions.mailboxes import password_is_for
 from supportdesk.actions.people_import.file import Problem
 from supportdesk.actions.people_import.plan import Change, Plan
 from supportdesk.actions.people_import.records import KINDS
@@ -37,6 +38,7 @@ def change_as_json(change: Change) -> dict[str, Any]:
         "key": [_plain(part) for part in change.key],
         "place": change.place,
         "action": "add" if change.before is None else "change",
+        "forgets_password": _forgets_password(change),
         "fields": {
             name: {"before": _plain(before), "after": _plain(after)}
             for name, before, after in _differences(change)
@@ -64,7 +66,19 @@ def _change_in_words(change: Change) -> str:
         f"{column} {_short(before)} → {_short(after)}"
         for column, before, after in _differences(change)
     )
-    return f"~ {change.record} {key}: {differences}"
+    warning = " (the stored password does not hold for it any more; set it again)"
+    return f"~ {change.record} {key}: {differences}" + warning * _forgets_password(change)
+
+
+def _forgets_password(change: Change) -> bool:
+    """Tell whether a mailbox gets another server or user, to whom its secrets are not told."""
+    if change.record != "mailbox" or change.before is None or not change.before["imap_host"]:
+        return False
+    return password_is_for(**_login(change.before)) != password_is_for(**_login(change.after))
+
+
+def _login(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: values[f"imap_{name}"] for name in ("host", "port", "username", "security")}
 
 
 def _differences(change: Change) -> Iterator[tuple[str, Any, Any]]:

@@ -303,6 +303,17 @@ class TestCommand:
         objects = [json.loads(line) for line in self.run("--json", "--yes")[1].splitlines()]
         assert objects[-1] == {"type": "applied", "changes": len(objects) - 1}
 
+    def test_a_password_that_is_forgotten_is_said_before(self) -> None:
+        self.run("--yes")
+        centre = self.file.read_text(encoding="cp1250")
+        self.file.write_text(centre.replace("Technická linka", "Linka"), encoding="cp1250")
+        assert "password" not in self.run("--preview")[1]
+        moved = centre.replace("imap.example.com", "mx.example.com")
+        self.file.write_text(moved, encoding="cp1250")
+        assert "the stored password does not hold for it any more" in self.run("--preview")[1]
+        objects = [json.loads(line) for line in self.run("--json")[1].splitlines()]
+        assert [one["forgets_password"] for one in objects] == [True]
+
     def test_problems_end_with_a_failure_and_the_line(self) -> None:
         self.file.write_text("record;key;name\ncontact;;Eva\n")
         code, output = self.run("--yes")
