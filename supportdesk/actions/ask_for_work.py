@@ -1,32 +1,20 @@
-"""Asking for a scheduled piece of work: once for its slot, and never beside itself."""
+"""Asking for a scheduled piece of work, never beside itself."""
 
 from typing import Any
 
 from supportdesk.actions.runtime import Runtime
-from supportdesk.db.work import Kind, enqueue, is_asked_for
+from supportdesk.db.work import Kind, enqueue_alone
 
 _ATTEMPTS = 3
-"""A scheduled job that fails comes again by itself in a later slot."""
+"""A scheduled job that fails comes again by itself."""
 
 
-def ask_for_work(
-    runtime: Runtime, kind: Kind, payload: dict[str, Any], *, name: str, slot: str
-) -> bool:
-    """Ask for work unless somebody asked for it in this slot, or it is not yet done: then False.
+def ask_for_work(runtime: Runtime, kind: Kind, payload: dict[str, Any], *, name: str) -> bool:
+    """Ask for work of this name unless some waits or is being done: then False.
 
-    Work that takes longer than its slot would otherwise pile up: one mailbox that hangs would soon
-    keep every thread busy.
+    It would otherwise pile up: one mailbox that hangs would soon keep every thread busy.
     """
-    now = runtime.clock()
     with runtime.database.write() as session:
-        if is_asked_for(session, name):
-            return False
-        enqueue(
-            session,
-            kind,
-            payload,
-            now=now,
-            max_attempts=_ATTEMPTS,
-            dedupe_key=f"{name}:{slot}",
+        return enqueue_alone(
+            session, kind, payload, name=name, now=runtime.clock(), max_attempts=_ATTEMPTS
         )
-        return True

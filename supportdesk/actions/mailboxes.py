@@ -114,9 +114,7 @@ def try_mailbox_now(runtime: Runtime, viewer: Viewer, mailbox_id: int) -> None:
             )
         try_at_once(mailbox)
         is_failing = mailbox.failing_since is not None
-    ask_for_poll(
-        runtime, mailbox_id, slot=f"asked-{runtime.clock().isoformat()}", is_failing=is_failing
-    )
+    ask_for_poll(runtime, mailbox_id, is_failing=is_failing)
 
 
 def check_mailbox(details: MailboxDetails) -> None:

@@ -51,7 +51,7 @@ def mailboxes_to_poll(runtime: Runtime) -> list[DueMailbox]:
         return due_mailboxes(session, now=runtime.clock())
 
 
-def ask_for_poll(runtime: Runtime, mailbox_id: int, *, slot: str, is_failing: bool = False) -> bool:
+def ask_for_poll(runtime: Runtime, mailbox_id: int, *, is_failing: bool = False) -> bool:
     """Ask for a poll of this mailbox; False when one was asked for and is not yet done.
 
     One that `is_failing` is polled by threads of their own, so that it holds up no other.
@@ -61,7 +61,6 @@ def ask_for_poll(runtime: Runtime, mailbox_id: int, *, slot: str, is_failing: bo
         Kind.POLL_AGAIN if is_failing else Kind.POLL,
         {"mailbox_id": mailbox_id},
         name=f"poll:{mailbox_id}",
-        slot=slot,
     )
 
 

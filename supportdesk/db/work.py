@@ -77,6 +77,9 @@ CUT_SHORT = write_down(
     SupportdeskError("Every attempt was cut short; the worker was killed or crashed each time.")
 )
 
+_AHEAD = timedelta(minutes=1)
+"""No lease is longer, and who writes down a later instant has a wrong clock."""
+
 # Built once: building them costs several times what the database needs for them.
 # A literal, not a parameter: only with it the partial index is used.
 _IS_READY = _work.c.state == sa.literal_column(f"'{WorkState.READY}'")
@@ -111,6 +114,7 @@ _BURY_EXHAUSTED = (
         state=WorkState.DEAD,
         finished_at=sa.bindparam("now"),
         lease=None,
+        dedupe_key=None,
         problem=sa.func.coalesce(_work.c.problem, CUT_SHORT),
     )
     .returning(_work.c.kind, _work.c.payload, _work.c.problem)
@@ -145,18 +149,9 @@ def enqueue(
     now: datetime,
     max_attempts: int,
     run_at: datetime | None = None,
-    dedupe_key: str | None = None,
 ) -> None:
-    """Ask for a piece of work; with a `dedupe_key` that was used before, nothing happens."""
-    enqueue_many(
-        session,
-        kind,
-        [payload],
-        now=now,
-        max_attempts=max_attempts,
-        run_at=run_at,
-        dedupe_keys=[dedupe_key],
-    )
+    """Ask for a piece of work."""
+    enqueue_many(session, kind, [payload], now=now, max_attempts=max_attempts, run_at=run_at)
 
 
 def enqueue_many(
@@ -167,26 +162,48 @@ def enqueue_many(
     now: datetime,
     max_attempts: int,
     run_at: datetime | None = None,
-    dedupe_keys: Sequence[str | None] | None = None,
 ) -> None:
     """Ask for several pieces of work of one kind in one statement."""
     if not payloads:
         return
-    keys = dedupe_keys or [None] * len(payloads)
     rows = [
         {
             "kind": kind,
             "payload": payload,
-            "dedupe_key": key,
             "visible_at": run_at or now,
             "max_attempts": max_attempts,
             "created_at": now,
         }
-        for payload, key in zip(payloads, keys, strict=True)
+        for payload in payloads
     ]
-    session.connection().execute(insert_or_ignore(session, _work), rows)
+    session.connection().execute(sa.insert(_work), rows)
     if run_at is None or run_at <= now:
         hint(session, kind)
+
+
+def enqueue_alone(
+    session: Session,
+    kind: Kind,
+    payload: dict[str, Any],
+    *,
+    name: str,
+    now: datetime,
+    max_attempts: int,
+) -> bool:
+    """Ask for work unless work of this name waits or is being done: then False."""
+    row = {
+        "kind": kind,
+        "payload": payload,
+        "dedupe_key": name,
+        "visible_at": now,
+        "max_attempts": max_attempts,
+        "created_at": now,
+    }
+    asking = insert_or_ignore(session, _work).returning(_work.c.id)
+    if session.connection().scalar(asking, row) is None:
+        return False
+    hint(session, kind)
+    return True
 
 
 def is_anything_due(session: Session, kinds: Collection[Kind], *, now: datetime) -> bool:
@@ -256,7 +273,8 @@ def finish(session: Session, claims: Sequence[Claim], *, now: datetime) -> None:
     Raises:
         LeaseLost: at least one piece is no longer ours; the whole transaction must roll back.
     """
-    _update_ours(session, claims, {"state": WorkState.DONE, "finished_at": now, "lease": None})
+    values = {"state": WorkState.DONE, "finished_at": now, "lease": None, "dedupe_key": None}
+    _update_ours(session, claims, values)
 
 
 def ensure_ours(session: Session, one: Claim) -> None:
@@ -289,8 +307,8 @@ def release(session: Session, claims: Sequence[Claim], *, now: datetime) -> None
 
 def bury(session: Session, one: Claim, *, problem: str, now: datetime) -> None:
     """Mark claimed work dead: nobody tries again until a person asks for it."""
-    values = {"state": WorkState.DEAD, "finished_at": now, "lease": None, "problem": problem}
-    _update_ours(session, [one], values)
+    values = {"state": WorkState.DEAD, "finished_at": now, "lease": None, "dedupe_key": None}
+    _update_ours(session, [one], values | {"problem": problem})
 
 
 def forget_dead(session: Session, kind: Kind, name: str, value: int) -> None:
@@ -304,16 +322,14 @@ def forget_dead(session: Session, kind: Kind, name: str, value: int) -> None:
     )
 
 
-def is_asked_for(session: Session, name: str) -> bool:
-    """Tell whether work whose dedupe key is `name` and a slot waits or is being done."""
-    return (
-        session.scalar(
-            sa.select(_work.c.id)
-            .where(_IS_READY)
-            .where(_work.c.dedupe_key.startswith(f"{name}:", autoescape=True))
-            .limit(1)
-        )
-        is not None
+def set_dates_right(session: Session, *, now: datetime) -> None:
+    """Have done soon what a clock that ran ahead put off: it is right again, or another's holds."""
+    ahead = now + _AHEAD
+    session.connection().execute(
+        sa.update(_work)
+        .where(_IS_READY, _work.c.visible_at > ahead)
+        .where(sa.or_(_work.c.created_at > ahead, _work.c.lease.is_not(None)))
+        .values(visible_at=ahead)
     )
 
 

@@ -128,7 +128,7 @@ def _poll(runtime: Runtime, claim: Claim) -> None:
         log.warning("%s", error)
     work_done(runtime, claim)
     if has_more:
-        ask_for_poll(runtime, mailbox_id, slot=f"after-{claim.id}")
+        ask_for_poll(runtime, mailbox_id)
 
 
 def _index(runtime: Runtime, claim: Claim) -> None:

@@ -114,9 +114,7 @@ class Listeners:
     def _news(self, ear: _Ear) -> bool:
         """Ask for a poll; False when one is under way, which may have looked too early."""
         try:
-            is_asked = ask_for_poll(
-                self._runtime, ear.mailbox.id, slot=f"news-{secrets.token_hex(8)}"
-            )
+            is_asked = ask_for_poll(self._runtime, ear.mailbox.id)
         except Exception:
             log.exception("Could not ask for a poll of mailbox %d.", ear.mailbox.id)
             return False

@@ -7,10 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC
-
-from apscheduler.jobstores.memory import MemoryJobStore
-from apscheduler.schedulers.background import BackgroundScheduler
 
 from supportdesk.actions.claim_work import claim_work, release_work
 from supportdesk.actions.intake.route_mail import Parser
@@ -21,6 +17,7 @@ from supportdesk.jobs.handlers import handle
 from supportdesk.jobs.keeper import LEASE_SECONDS, Keeper
 from supportdesk.jobs.listener import Listener
 from supportdesk.jobs.schedule import Job, jobs
+from supportdesk.jobs.ticks import Ticks
 
 log = logging.getLogger(__name__)
 
@@ -102,12 +99,8 @@ class Worker:
             HEARTBEAT_SECONDS,
             lambda one: note_alive(one, name=self._name, host=host),
         )
-        self._scheduler = BackgroundScheduler(
-            jobstores={"default": MemoryJobStore()},
-            timezone=UTC,
-            # A late tick runs once and late: what is due is read from the data.
-            job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
-        )
+        scheduled = dict.fromkeys(jobs(runtime), self._tick)
+        self._ticks = Ticks({self._alive: self._ask, **scheduled})
 
     def start(self) -> None:
         """Start the lanes and the ticks."""
@@ -119,15 +112,9 @@ class Worker:
             self._threads.append(thread)
         self._keeper.start()
         self._ask(self._alive)
-        self._every(self._alive, self._ask)
         if self._listener:
             self._listener.start()
-        for job in jobs(self._runtime):
-            self._every(job, self._tick)
-        self._scheduler.start()
-
-    def _every(self, job: Job, do: Callable[[Job], None]) -> None:
-        self._scheduler.add_job(do, "interval", args=(job,), seconds=job.seconds, name=job.name)
+        self._ticks.start()
 
     def mail_came(self) -> None:
         """Hear that a mail was kept just now: route it, and leave room for more."""
@@ -150,7 +137,7 @@ class Worker:
 
         What is not finished then is done again by another worker when its lease has run out.
         """
-        self._scheduler.shutdown()
+        self._ticks.stop()
         self._keeper.stop_leading()
         self._stopping.set()
         self.wake()

@@ -67,7 +67,7 @@ class Polling:
     def tick(self) -> None:
         """Ask for polls a slot later."""
         self.world.clock.now += timedelta(seconds=POLL_SECONDS)
-        poll_all(self.world.runtime, POLL_SECONDS)
+        poll_all(self.world.runtime)
 
     def work(self) -> int:
         """Do the polls that are due; give how many those were."""
@@ -417,7 +417,7 @@ def test_a_bad_mailbox_stops_no_other_and_leaves_no_dead_work(
         }
 
 
-def test_a_mailbox_that_hangs_is_asked_once_however_many_slots_go_by(
+def test_a_mailbox_that_hangs_is_asked_once_however_often_it_is_due(
     polling: Polling, dovecot: DovecotServer
 ) -> None:
     with polling.world.runtime.database.write() as session:
@@ -433,7 +433,7 @@ def test_a_mailbox_that_hangs_is_asked_once_however_many_slots_go_by(
     assert hanging.payload["mailbox_id"] == polling.mailbox_id
 
 
-def test_a_full_mailbox_is_emptied_at_once_and_not_slot_by_slot(
+def test_a_full_mailbox_is_emptied_at_once_and_not_poll_by_poll(
     polling: Polling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("supportdesk.actions.poll_mailbox._AT_ONCE", 2)

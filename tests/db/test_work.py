@@ -27,7 +27,6 @@ def ask(
     kind: Kind = Kind.ROUTE,
     due: datetime = NOON,
     attempts: int = 3,
-    key: str | None = None,
 ) -> None:
     with database.write() as session:
         for number in numbers:
@@ -38,8 +37,14 @@ def ask(
                 now=NOON,
                 run_at=due,
                 max_attempts=attempts,
-                dedupe_key=key,
             )
+
+
+def ask_alone(database: Database, name: str, number: int = 1) -> bool:
+    with database.write() as session:
+        return work.enqueue_alone(
+            session, Kind.ROUTE, {"n": number}, name=name, now=NOON, max_attempts=3
+        )
 
 
 def take(
@@ -238,43 +243,49 @@ def test_work_begun_before_is_taken_alone_so_that_it_can_kill_nobody_elses(
     assert batches == [[1], [2], [3], [4, 5], []]
 
 
-def test_a_dedupe_key_is_used_once_and_for_ever(database: Database) -> None:
-    for _ in range(2):
-        ask(database, 1, key="close:5")
-    assert numbers(take(database)) == [1]
-    ask(database, 2, key="close:5")
-    assert take(database) == []
-
-
-def test_of_several_keys_asked_for_at_once_only_the_new_ones_count(database: Database) -> None:
-    ask(database, 1, key="a:1")
+@pytest.mark.parametrize("how_it_ends", ["done", "given up", "cut short"])
+def test_of_work_with_a_name_there_is_one_piece_until_that_has_ended(
+    database: Database, how_it_ends: str
+) -> None:
+    assert ask_alone(database, "poll:1")
+    assert not ask_alone(database, "poll:1")
+    assert ask_alone(database, "poll:2")
+    one = take_one(database)
+    assert not ask_alone(database, "poll:1")  # it is being done
     with database.write() as session:
-        work.enqueue_many(
-            session,
-            Kind.ROUTE,
-            [{"n": 10}, {"n": 11}, {"n": 12}],
-            now=NOON,
-            max_attempts=1,
-            dedupe_keys=["a:1", "a:2", None],
-        )
-    assert numbers(take(database)) == [1, 11, 12]
+        match how_it_ends:
+            case "done":
+                work.finish(session, [one], now=NOON)
+            case "given up":
+                work.bury(session, one, problem="no", now=NOON)
+            case _:
+                session.execute(sa.update(Work).values(attempts=3))
+                work.bury_exhausted(session, [Kind.ROUTE], now=LEASE_OVER)
+    assert ask_alone(database, "poll:1")
 
 
-def test_work_counts_as_asked_for_until_it_is_finished(database: Database) -> None:
-    ask(database, 1, key="poll:1_:5")
-
-    def is_asked_for(name: str) -> bool:
-        with database.read() as session:
-            return work.is_asked_for(session, name)
-
-    assert is_asked_for("poll:1_")
-    assert not is_asked_for("poll:1")
-    assert not is_asked_for("poll:__")  # a name is no pattern
-    claim = take_one(database)
-    assert is_asked_for("poll:1_")
+def test_work_that_is_put_off_keeps_its_name(database: Database) -> None:
+    ask_alone(database, "poll:1")
+    one = take_one(database)
     with database.write() as session:
-        work.finish(session, [claim], now=NOON)
-    assert not is_asked_for("poll:1_")
+        work.postpone(session, one, until=LEASE_OVER, problem="later")
+    assert not ask_alone(database, "poll:1")
+
+
+def test_work_that_a_clock_running_ahead_put_off_is_done_within_a_minute(
+    database: Database,
+) -> None:
+    later, soon = NOON + timedelta(hours=1), NOON + timedelta(minutes=1)
+    with database.write() as session:
+        work.enqueue(session, Kind.ROUTE, {"n": 1}, now=later, max_attempts=3)
+        work.enqueue(session, Kind.ROUTE, {"n": 2}, now=NOON, max_attempts=3)
+        work.enqueue(session, Kind.ROUTE, {"n": 3}, now=NOON, run_at=later, max_attempts=3)
+        held = work.claim(session, [Kind.ROUTE], now=NOON, limit=1, lease_seconds=3600)
+        work.set_dates_right(session, now=NOON)
+    assert numbers(held) == [2]
+    assert numbers(take(database, at=soon - timedelta(seconds=1))) == []
+    due = [numbers(take(database, at=soon)) for _ in range(3)]
+    assert sorted(due) == [[], [1], [2]]  # what was meant for later waits
 
 
 PIECES, CLAIMERS = 120, 4
@@ -313,16 +324,16 @@ def test_claimers_in_processes_never_get_the_same_work(
     assert claimed_by_all(processes, database_url) == Counter(range(PIECES))
 
 
-def test_two_who_ask_for_one_slot_at_the_same_moment_get_one_piece_of_work(
+def test_two_who_ask_for_work_of_one_name_at_the_same_moment_get_one_piece(
     database: Database,
 ) -> None:
     together = Barrier(2)
 
-    def ask_together(slot: int) -> None:
+    def ask_together(number: int) -> bool:
         together.wait()
-        ask(database, slot, key=f"close:{slot}")
+        return ask_alone(database, f"close:{number}", number)
 
     with ThreadPoolExecutor(2) as pool:
-        for slot in range(20):
-            list(pool.map(ask_together, [slot] * 2))
+        for number in range(20):
+            assert sorted(pool.map(ask_together, [number] * 2)) == [False, True]
     assert numbers(take(database, limit=100)) == list(range(20))

@@ -1,4 +1,4 @@
-"""Scheduled jobs: once for each slot, however many tick, and late rather than never."""
+"""Scheduled jobs: never beside themselves, however many tick, and late rather than never."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from supportdesk.actions.runtime import Runtime
 from supportdesk.actions.settle_work import work_done
 from supportdesk.db.models import HandOver, Mailbox, Work
 from supportdesk.db.work import Kind
-from supportdesk.jobs.schedule import every, hand_back_if_due, jobs, poll_all
+from supportdesk.jobs.schedule import asking, hand_back_if_due, jobs, poll_all
 from supportdesk.jobs.worker import work_off
 from tests.world import World, mail
 
@@ -23,12 +23,10 @@ WEDNESDAY_OPENING = datetime(2026, 11, 25, 7, 0, tzinfo=UTC)
 SCHEDULED = [Kind.POLL, Kind.HAND_BACK, Kind.FOLLOW, Kind.CLOSE, Kind.PRUNE]
 
 
-def asked_for(world: World) -> list[tuple[str, str]]:
+def asked_for(world: World) -> list[str]:
     with world.runtime.database.read() as session:
-        rows = session.execute(
-            sa.select(Work.kind, Work.dedupe_key).where(Work.kind.in_(SCHEDULED)).order_by(Work.id)
-        )
-        return [(row.kind, row.dedupe_key) for row in rows]
+        asked = sa.select(Work.kind).where(Work.kind.in_(SCHEDULED)).order_by(Work.id)
+        return list(session.scalars(asked))
 
 
 def do_all(world: World) -> None:
@@ -41,16 +39,11 @@ def poll_host(world: World) -> None:
         session.get_one(Mailbox, world.cast.mailbox.id).imap_host = "localhost"
 
 
-def close_hourly(runtime: Runtime) -> None:
-    every(runtime, Kind.CLOSE, 3600)
+close = asking(Kind.CLOSE)
 
 
-def poll(runtime: Runtime) -> None:
-    poll_all(runtime, 20)
-
-
-@pytest.mark.parametrize("tick", [close_hourly, poll])
-def test_two_schedulers_of_one_moment_give_one_piece_of_work_for_each_slot(
+@pytest.mark.parametrize("tick", [close, poll_all])
+def test_two_schedulers_of_one_moment_give_one_piece_of_work(
     world: World, tick: Callable[[Runtime], None]
 ) -> None:
     poll_host(world)
@@ -61,39 +54,29 @@ def test_two_schedulers_of_one_moment_give_one_piece_of_work_for_each_slot(
         tick(world.runtime)
 
     with ThreadPoolExecutor(2) as pool:
-        for slot in range(5):
+        for times in range(1, 6):
             for ticked in [pool.submit(schedule) for _ in range(2)]:
                 ticked.result()
-            assert len(asked_for(world)) == slot + 1
+            assert len(asked_for(world)) == times
             do_all(world)
-            world.clock.now += timedelta(hours=1)
 
 
-def test_within_a_slot_it_is_asked_for_once_though_it_is_done_already(world: World) -> None:
-    close_hourly(world.runtime)
-    do_all(world)
-    world.clock.now += timedelta(minutes=59)
-    close_hourly(world.runtime)
-    assert len(asked_for(world)) == 1
-
-
-def test_what_is_not_done_yet_is_not_asked_for_again_in_the_next_slot(world: World) -> None:
+def test_what_is_not_done_yet_is_not_asked_for_again(world: World) -> None:
     for _ in range(3):
-        close_hourly(world.runtime)
+        close(world.runtime)
         world.clock.now += timedelta(hours=1)
     assert len(asked_for(world)) == 1
     do_all(world)
-    close_hourly(world.runtime)
+    close(world.runtime)
     assert len(asked_for(world)) == 2
 
 
 def test_each_mailbox_with_a_host_is_polled_and_no_other(world: World) -> None:
-    poll(world.runtime)
+    poll_all(world.runtime)
     assert asked_for(world) == []
     poll_host(world)
-    poll(world.runtime)
-    slot = int(world.clock.now.timestamp()) // 20
-    assert asked_for(world) == [("poll", f"poll:{world.cast.mailbox.id}:{slot}")]
+    poll_all(world.runtime)
+    assert asked_for(world) == [Kind.POLL]
 
 
 def test_hand_back_is_asked_for_when_the_desk_opens_and_something_waits(world: World) -> None:
@@ -119,26 +102,20 @@ def test_after_a_downtime_of_many_slots_there_is_one_late_hand_back(world: World
     work_off(world.runtime, world.parser)
     with world.runtime.database.read() as session:
         assert session.scalars(sa.select(HandOver.handed_back_at)).all() == [world.clock.now]
-    once = asked_for(world)
-    assert len({kind for kind, _ in once}) == len(once)
-    for job in jobs(world.runtime):
-        job.tick(world.runtime)
-    assert asked_for(world) == once
+    for _ in range(2):
+        for job in jobs(world.runtime):
+            job.tick(world.runtime)
+        work_off(world.runtime, world.parser)
+    assert asked_for(world).count(Kind.HAND_BACK) == 1
 
 
 @pytest.mark.parametrize("jump", [timedelta(hours=-1), timedelta(hours=1)])
-def test_a_clock_that_jumps_by_an_hour_asks_for_nothing_twice(
-    world: World, jump: timedelta
-) -> None:
-    close_hourly(world.runtime)
-    do_all(world)
-    world.clock.now += jump
-    close_hourly(world.runtime)
-    do_all(world)
-    world.clock.now -= jump
-    close_hourly(world.runtime)
-    keys = [key for _, key in asked_for(world)]
-    assert len(keys) == len(set(keys)) == 2
+def test_a_clock_that_jumps_by_an_hour_holds_nothing_up(world: World, jump: timedelta) -> None:
+    for moved in (timedelta(0), jump, -jump):
+        world.clock.now += moved
+        close(world.runtime)
+        do_all(world)
+    assert len(asked_for(world)) == 3
 
 
 def test_mailboxes_are_polled_as_often_as_the_setting_says(world: World) -> None:

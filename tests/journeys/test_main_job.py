@@ -60,7 +60,7 @@ class Centre:
     def work(self, at: datetime) -> None:
         """Tick and do all that is due at `at`."""
         self.world.clock.now = at
-        poll_all(self.runtime, 20)
+        poll_all(self.runtime)
         hand_back_if_due(self.runtime)
         work_off(self.runtime, self.parser)
 

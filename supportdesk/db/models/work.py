@@ -25,7 +25,8 @@ class Work(Base):
 
     `visible_at` is when it is due and, while somebody holds it, the end of the lease: a lease that
     ran out makes the work visible again without any reaper. `attempts` counts claims, so a crash
-    counts as well. `dedupe_key` names the slot: the same work cannot be asked for twice.
+    counts as well. `dedupe_key` names work of which no second piece waits or is being done beside
+    it; the name is free again when the work ends.
     """
 
     __tablename__ = "work"
