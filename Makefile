@@ -4,7 +4,7 @@ NEEDS := setup.cfg pyproject.toml constraints.txt tools/install-package
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check fmt bench demo-mail constraints servers
+.PHONY: help run test test-fast check fmt bench faults demo-mail constraints servers
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,9 @@ fmt: .venv/.installed-for-tests ## sort imports, mend what the linter can, forma
 
 bench: .venv/.installed-for-tests ## measure intake, decisions and pages; prints machine and versions
 	@exec $(BIN)/python -m bench
+
+faults: servers .venv/.installed-for-tests ## break everything at random on both databases; prints what was lost
+	@exec $(BIN)/python -m tests.faults.campaign
 
 constraints: ## renew constraints.txt: the newest releases that setup.cfg allows
 	@rm -rf build/constraints && python3 -m venv build/constraints

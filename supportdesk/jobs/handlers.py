@@ -136,7 +136,7 @@ def _index(runtime: Runtime, claim: Claim) -> None:
     has_more = all(index_older_messages(runtime) for _ in range(_INDEXED_PARTS))
     work_done(runtime, claim)
     if has_more:
-        ask_for_work(runtime, Kind.INDEX, {}, name=Kind.INDEX, slot=f"after-{claim.id}")
+        ask_for_work(runtime, Kind.INDEX, {}, name=Kind.INDEX)
 
 
 def _named(error: Exception) -> SupportdeskError:

@@ -2,26 +2,14 @@
 
 import random
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 from supportdesk.db.database import Database
 from supportdesk.db.migrate import current_revision, head_revision, upgrade
 from tests.db.migrated import FUTURE, NEWEST, broken_indexes, rows_of
+from tests.db.migrator import start_migrator
 
-ROOT = Path(__file__).parents[2]
 KILLS = 4
-
-
-def start_migrator(url: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.db.migrator", url, str(FUTURE)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
 
 
 def test_two_migrators_at_once_both_end_well(busy_centre: Database, database_url: str) -> None:

@@ -211,9 +211,9 @@ class Mailbox:
         return {uid: item[b"FLAGS"] for uid, item in found.items()}
 
 
-@pytest.fixture(scope="session")
-def dovecot() -> Iterator[DovecotServer]:
-    """Run a server for this test process."""
+@contextmanager
+def running_dovecot() -> Iterator[DovecotServer]:
+    """Run a server in a folder of its own."""
     # Not in pytest's folder: that is closed to other users, and long for a socket's path.
     with tempfile.TemporaryDirectory(prefix="supportdesk-imap-") as folder:
         server = _configure(Path(folder))
@@ -222,6 +222,13 @@ def dovecot() -> Iterator[DovecotServer]:
             yield server
         finally:
             server.stop()
+
+
+@pytest.fixture(scope="session")
+def dovecot() -> Iterator[DovecotServer]:
+    """Run a server for this test process."""
+    with running_dovecot() as server:
+        yield server
 
 
 @pytest.fixture

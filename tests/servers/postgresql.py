@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,20 +75,27 @@ class PostgresqlServer:
         )
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PostgresqlServer]:
-    """Run a server for this test process."""
+@contextmanager
+def running_postgresql(options: str = _UNSAFE_BUT_FAST) -> Iterator[PostgresqlServer]:
+    """Run a server in a folder of its own; without options it is durable, as at its users'."""
     # Not in pytest's folder: that is closed to the user postgres, and long for a socket's path.
     with tempfile.TemporaryDirectory(prefix="supportdesk-pg-") as folder:
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres", "postgres")
-        server = PostgresqlServer(Path(folder), newest_programs())
+        server = PostgresqlServer(Path(folder), newest_programs(), options)
         server.initialise()
         server.start()
         try:
             yield server
         finally:
             server.stop("immediate")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresqlServer]:
+    """Run a server for this test process."""
+    with running_postgresql() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

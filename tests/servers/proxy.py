@@ -15,6 +15,7 @@ class Proxy:
         self._sockets: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         self._fault: tuple[str, bytes, bytes] | None = None
+        self.failures = 0  # times that a fault came to pass
         self.port: int = self._listener.getsockname()[1]
 
     def __enter__(self) -> Self:
@@ -70,6 +71,7 @@ class Proxy:
             while data := source.recv(65536):
                 kind, text, answer = self._fault or ("", b"", b"")
                 if kind and text in data:
+                    self.failures += 1
                     if kind == "answer":
                         source.sendall(data.split(b" ")[0] + b" " + answer + b"\r\n")
                         continue

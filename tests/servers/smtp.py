@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,8 @@ class SmtpReceiver:
     ) -> None:
         self.mails: list[ReceivedMail] = []
         self.commands: list[str] = []
+        self.failures = 0  # answers that were other than they should be
+        self.unconfirmed = 0  # mails that were kept without saying so
         self._faults: dict[str, _Fault] = {}
         self._refused: dict[str, str] = {}
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -128,6 +131,7 @@ class SmtpReceiver:
         fault = self._faults.get(command)
         if fault is None or fault.times == 0:
             return None
+        self.failures += 1
         if fault.times is not None:
             fault.times -= 1
         return fault
@@ -195,6 +199,8 @@ class _Hooks:
                 tuple(envelope.mail_options),
             )
         )
+        if fault is not None:
+            self._receiver.unconfirmed += 1
         if fault is not None and fault.hangs_up:
             server._writer.close()
         elif fault is not None:
@@ -212,22 +218,28 @@ def _log_in(
 @pytest.fixture
 def smtp_receiver(certificates: Certificates) -> Iterator[SmtpReceiver]:
     """Run a receiver that offers STARTTLS and log-in but insists on neither."""
-    yield from _running(SmtpReceiver(certificates))
+    with running_receiver(certificates) as receiver:
+        yield receiver
 
 
 @pytest.fixture
 def smtps_receiver(certificates: Certificates) -> Iterator[SmtpReceiver]:
     """Run a receiver that speaks TLS from the start."""
-    yield from _running(SmtpReceiver(certificates, tls=True))
+    with running_receiver(certificates, tls=True) as receiver:
+        yield receiver
 
 
 @pytest.fixture
 def ascii_receiver(certificates: Certificates) -> Iterator[SmtpReceiver]:
     """Run a receiver that knows no SMTPUTF8."""
-    yield from _running(SmtpReceiver(certificates, smtputf8=False))
+    with running_receiver(certificates, smtputf8=False) as receiver:
+        yield receiver
 
 
-def _running(receiver: SmtpReceiver) -> Iterator[SmtpReceiver]:
+@contextmanager
+def running_receiver(certificates: Certificates, **options: bool) -> Iterator[SmtpReceiver]:
+    """Run a receiver on a port of its own."""
+    receiver = SmtpReceiver(certificates, **options)
     receiver.start()
     try:
         yield receiver
