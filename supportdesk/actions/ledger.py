@@ -8,7 +8,7 @@ from supportdesk.channels.email.imap import uids_up_to
 from supportdesk.db.models import Receipt, ReceiptState
 from supportdesk.db.queries.ledger import find_gaps
 from supportdesk.db.queries.viewers import Viewer
-from supportdesk.db.work import Kind, enqueue
+from supportdesk.db.work import Kind, enqueue_alone
 from supportdesk.errors import Conflict, NotAllowed
 
 _UIDS_A_QUESTION = 1_000
@@ -32,13 +32,13 @@ def route_again(runtime: Runtime, viewer: Viewer | None, receipt_id: int) -> Non
             )
         receipt = session.get_one(Receipt, receipt_id)
         receipt.state = ReceiptState.RECEIVED
-        enqueue(
+        enqueue_alone(
             session,
             Kind.FETCH if receipt.is_truncated else Kind.ROUTE,
             {"receipt_id": receipt_id},
+            name=f"again:{receipt_id}",  # pressed twice, asked for once
             now=now,
             max_attempts=runtime.settings.work_attempts,
-            dedupe_key=f"again:{receipt_id}:{now:%Y%m%d%H%M}",  # pressed twice, asked for once
         )
         record_audit(
             session,
