@@ -167,8 +167,43 @@ def _mails_without_receipt(runtime: "Runtime") -> Iterator[tuple[str, list[int]]
             yield row.address, mails_without_receipt(runtime, row.id)
 
 
+@click.group()
+def work() -> None:
+    """Background work that was given up."""
+
+
+@work.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Answer with one JSON object a line.")
+def list_work(*, as_json: bool) -> None:
+    """List what was given up and nobody has looked at, the newest first."""
+    from supportdesk.db.queries.operations import list_dead
+    from supportdesk.errors import read_back
+
+    with open_service() as runtime, runtime.database.read() as session:
+        found = list_dead(session, most=1000)
+    for one in found:
+        problem = str(read_back(one.problem)) if one.problem else ""
+        if as_json:
+            print_object(
+                {"id": one.id, "kind": one.kind, "payload": one.payload, "problem": problem}
+            )
+        else:
+            click.echo(f"{one.id}  {one.kind}  {problem}")
+
+
+@work.command("replay")
+@click.argument("work_id", type=int)
+def replay(*, work_id: int) -> None:
+    """Have the work WORK_ID done again, with fresh attempts."""
+    from supportdesk.actions.dead_work import replay_work
+
+    with open_service() as runtime:
+        replay_work(runtime, None, work_id)
+    click.echo("It is being tried again.")
+
+
 def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
-COMMANDS = (migrate, backup, restore, release, doctor, ledger)
+COMMANDS = (migrate, backup, restore, release, doctor, ledger, work)

@@ -2,24 +2,26 @@
 
 from datetime import timedelta
 
-from flask import Blueprint, flash, redirect, url_for
+from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from supportdesk import __version__
 from supportdesk.actions.dead_work import discard_work, replay_kind, replay_work
+from supportdesk.actions.release import release_after_restore
 from supportdesk.actions.watch import FRESH, WORK_NAMES, free_percent
 from supportdesk.db.migrate import current_revision
 from supportdesk.db.queries import operations as queries
 from supportdesk.db.queries.mailboxes import list_mailboxes
 from supportdesk.db.queries.quarantine import list_quarantined
+from supportdesk.db.queries.upkeep import find_pause
 from supportdesk.db.queries.viewers import Viewer
 from supportdesk.db.work import Kind
 from supportdesk.errors import NotFound
 from supportdesk.web.context import now, reading, runtime, stop_reading, viewer
 from supportdesk.web.forms import text_of
-from supportdesk.web.gate import for_those
+from supportdesk.web.gate import for_administrators, for_those
 from supportdesk.web.refusals import told
 from supportdesk.web.shell import OPERATIONS, render_page
 
@@ -58,6 +60,7 @@ def show_list() -> ResponseReturnValue:
         work_name=work_name,
         version=__version__,
         revision=current_revision(runtime().database.engine),
+        pause=find_pause(session),
         free_percent=free_percent(runtime().settings.data_dir),
     )
 
@@ -91,6 +94,16 @@ def discard(work_id: int) -> ResponseReturnValue:
     stop_reading()
     discard_work(runtime(), viewer(), work_id, reason=text_of("reason", most=1000))
     flash(_("The work was discarded; the reason is in the audit log."))
+    return redirect(url_for("operations.show_list"), 303)
+
+
+@operations.post("/release")
+@for_administrators
+def release() -> ResponseReturnValue:
+    """After a restore: send mail and read mailboxes again."""
+    stop_reading()
+    held = release_after_restore(runtime(), viewer(), send_waiting="send_waiting" in request.form)
+    flash(_("The service sends and reads again; mails held back: %(count)s.", count=held))
     return redirect(url_for("operations.show_list"), 303)
 
 

@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
 from supportdesk.actions.note_alive import note_alive
 from supportdesk.actions.watch import FRESH, watch
-from supportdesk.db.models import Agent, OutboxMail, OutboxState, Work, WorkState
+from supportdesk.cli import main
+from supportdesk.db.models import Agent, OutboxMail, OutboxState, Pause, Work, WorkState
 from supportdesk.db.work import Kind
 from tests.factories import make_dead_work, make_message, make_ticket
 from tests.web.conftest import Desk, token_of
@@ -126,3 +128,29 @@ def test_workers_are_shown_with_whether_they_live(quick_desk: Desk) -> None:
     assert "běží" in page(quick_desk, administrator, "/operations")
     quick_desk.world.clock.now += FRESH + timedelta(seconds=1)
     assert "mlčí 3 min" in page(quick_desk, administrator, "/operations")
+
+
+def test_a_restored_service_is_released_here_by_an_administrator_only(quick_desk: Desk) -> None:
+    cast, now = quick_desk.world.cast, quick_desk.world.clock.now
+    with quick_desk.world.runtime.database.write() as session:
+        session.add(Pause(since=now, backup_made_at=now))
+    assert "Po obnově pozastaveno" in page(quick_desk, cast.supervisor, "/operations")
+    assert "Uvolnit" not in page(quick_desk, cast.supervisor, "/operations")
+    client = quick_desk.visit(cast.administrator)
+    assert "Uvolnit" in client.get("/operations").text
+    client.post("/operations/release", data={"csrf_token": token_of(client)})
+    assert "Po obnově pozastaveno" not in client.get("/operations").text
+
+
+def test_the_command_line_lists_what_was_given_up_and_has_it_done_again(
+    quick_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_up(quick_desk, Kind.CLOSE)
+    runtime = quick_desk.world.runtime
+    monkeypatch.setenv("SUPPORTDESK_DATA_DIR", str(runtime.settings.data_dir))
+    monkeypatch.setenv("SUPPORTDESK_DATABASE_URL", str(runtime.database.engine.url))
+    told = CliRunner().invoke(main, ["work", "list"])
+    assert (told.exit_code, told.output) == (0, "1  close  Nejde to.\n")
+    assert CliRunner().invoke(main, ["work", "replay", "1"]).exit_code == 0
+    assert states(quick_desk) == [WorkState.READY]
+    assert "somebody was faster" in CliRunner().invoke(main, ["work", "replay", "1"]).output

@@ -162,6 +162,7 @@ TABLE: tuple[Row, ...] = (
     ("POST", "/operations/work/<dead>/replay", {},                   (302, 403, 403, 403, 403, 403, 403, 303, 303)),
     ("POST", "/operations/work/close/replay-all", {},                (302, 403, 403, 403, 403, 403, 403, 303, 303)),
     ("POST", "/operations/work/<dead>/discard", {"reason": "Hotovo"},(302, 403, 403, 403, 403, 403, 403, 303, 303)),
+    ("POST", "/operations/release", {},                              (302, 403, 403, 403, 403, 403, 403, 403, 409)),
     ("GET", "/settings/agents", {},                                  (302, 403, 403, 403, 403, 403, 403, 403, 200)),
     ("GET", "/settings/agents/new", {},                              (302, 403, 403, 403, 403, 403, 403, 403, 200)),
     ("POST", "/settings/agents/new", {"username": "iva.nova", "name": "Iva Nová", "language": "cs"},
