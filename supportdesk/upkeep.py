@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from supportdesk.errors import ChannelError
 from supportdesk.terminal import open_service, print_object, told_in_one_sentence
 
 if TYPE_CHECKING:
@@ -150,21 +151,27 @@ def ledger(
     for address, uids in unknown.items():
         if as_json:
             print_object({"type": "mailbox", "mailbox": address, "uids_without_receipt": uids})
-        else:
+        elif uids is not None:
             click.echo(f"mailbox  {address}  mails without receipt {len(uids)} {uids[:20]}")
     if found.gaps or any(unknown.values()):
         raise click.ClickException("There are gaps.")
+    if None in unknown.values():
+        raise click.ClickException("Not every mailbox could be compared.")
 
 
-def _mails_without_receipt(runtime: "Runtime") -> Iterator[tuple[str, list[int]]]:
-    from supportdesk.actions.ledger import mails_without_receipt
-    from supportdesk.db.queries.mailboxes import list_mailboxes
+def _mails_without_receipt(runtime: "Runtime") -> Iterator[tuple[str, list[int] | None]]:
+    """Compare each mailbox with our receipts; None stands for one that cannot be read now."""
+    from supportdesk.actions.ledger import reconcile_mailbox
+    from supportdesk.db.queries.mailboxes import polled_mailboxes
 
     with runtime.database.read() as session:
-        rows = list_mailboxes(session)
+        rows = polled_mailboxes(session)
     for row in rows:
-        if row.is_active and row.imap_host:
-            yield row.address, mails_without_receipt(runtime, row.id)
+        try:
+            yield row.address, reconcile_mailbox(runtime, row.id)
+        except ChannelError as error:
+            _say(str(error))
+            yield row.address, None
 
 
 @click.group()

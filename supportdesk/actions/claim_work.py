@@ -8,7 +8,7 @@ from supportdesk.db import work
 from supportdesk.db.queries.upkeep import is_paused
 from supportdesk.db.work import Claim, Kind
 
-WAITS_IN_PAUSE = frozenset({Kind.SEND, Kind.POLL, Kind.POLL_AGAIN, Kind.FETCH})
+WAITS_IN_PAUSE = frozenset({Kind.SEND, Kind.POLL, Kind.POLL_AGAIN, Kind.FETCH, Kind.RECONCILE})
 
 
 def claim_work(

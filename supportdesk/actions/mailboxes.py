@@ -169,6 +169,8 @@ def apply_mailbox(
         mailbox.polled_since, mailbox.last_success_at, mailbox.last_error = now, None, None
         mailbox.failing_since, mailbox.rescanned_at = None, None
         mailbox.tells_news = False
+        mailbox.reconciled_at, mailbox.missing_count = None, 0
+        mailbox.first_missing_uid = None
     if mailbox.is_active and not was_active:
         mailbox.polled_since = now
     session.add(mailbox)

@@ -77,10 +77,7 @@ def seconds_until_next_try(failures: int, *, poll_seconds: int) -> float:
 def cursor_of(runtime: Runtime, mailbox_id: int) -> Cursor | None:
     """Tell how far we are in a mailbox, None for not yet begun."""
     with runtime.database.read() as session:
-        mailbox = session.get_one(Mailbox, mailbox_id)
-        if mailbox.uidvalidity is None:
-            return None
-        return Cursor(mailbox.uidvalidity, mailbox.last_uid)
+        return _cursor(session.get_one(Mailbox, mailbox_id))
 
 
 def _fetch_new(
@@ -145,9 +142,11 @@ def _remember(
             polled.cursor.uidvalidity,
         )
     with runtime.database.write() as session:
-        mailbox = session.get_one(Mailbox, mailbox_id)
-        if not _is_where(mailbox, account):
-            return  # changed meanwhile: this cursor tells nothing about the other folder
+        mailbox = session.get_one(Mailbox, mailbox_id, with_for_update=True)
+        if not _is_where(mailbox, account) or _cursor(mailbox) != cursor:
+            # Changed meanwhile: our cursor tells nothing about another folder, nor about mails
+            # that somebody wants to be read again.
+            return
         mailbox.uidvalidity = polled.cursor.uidvalidity
         mailbox.last_uid = polled.cursor.last_uid
         mailbox.last_success_at = now
@@ -156,6 +155,12 @@ def _remember(
         mailbox.tells_news = polled.tells_news
         if is_rescan:
             mailbox.rescanned_at = now
+
+
+def _cursor(mailbox: Mailbox) -> Cursor | None:
+    if mailbox.uidvalidity is None:
+        return None
+    return Cursor(mailbox.uidvalidity, mailbox.last_uid)
 
 
 def _is_where(mailbox: Mailbox, account: Account) -> bool:

@@ -51,7 +51,7 @@ def show_given_up(
             mail_failed(session, payload["outbox_id"], problem, now=now)
         case Kind.POLL | Kind.POLL_AGAIN | Kind.HAND_BACK | Kind.FOLLOW | Kind.CLOSE:
             pass  # comes again by itself in a later slot
-        case Kind.INDEX | Kind.PRUNE | Kind.WATCH:
+        case Kind.INDEX | Kind.PRUNE | Kind.WATCH | Kind.RECONCILE:
             pass  # comes again by itself in a later slot
         case Kind.ALARM:
             pass  # pages tell of the alarm, and of this work

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from supportdesk.actions.runtime import Runtime
 from supportdesk.db.models import Alarm, Heartbeat
 from supportdesk.db.queries.ledger import find_gaps
-from supportdesk.db.queries.mailboxes import silent_mailboxes
+from supportdesk.db.queries.mailboxes import mailboxes_with_gaps, silent_mailboxes
 from supportdesk.db.queries.operations import (
     WATCH,
     dead_work,
@@ -49,6 +49,7 @@ WORK_NAMES: Mapping[str, SupportdeskError] = {
     Kind.POLL: SupportdeskError("reading of mailboxes"),
     Kind.POLL_AGAIN: SupportdeskError("reading of mailboxes that failed before"),
     Kind.FETCH: SupportdeskError("fetching of large mails"),
+    Kind.RECONCILE: SupportdeskError("comparing mailboxes with the ledger"),
     Kind.HAND_BACK: SupportdeskError("handing back the night's work"),
     Kind.FOLLOW: SupportdeskError("following new assignments"),
     Kind.CLOSE: SupportdeskError("closing of resolved requests"),
@@ -252,6 +253,16 @@ def _ledger_gaps(session: Session, _settings: Settings, now: datetime) -> Iterab
                 " oldest of {since}. Look at the ledger, and have them routed again.",
                 count=len(gaps),
                 since=min(one.received_at for one in gaps),
+            ),
+        )
+    for mailbox in mailboxes_with_gaps(session):
+        yield (
+            mailbox.address,
+            SupportdeskError(
+                "The mailbox {address} holds mails that we passed and have no receipt of: {count}."
+                " Look at the ledger, and have them read again.",
+                address=mailbox.address,
+                count=mailbox.missing_count,
             ),
         )
 

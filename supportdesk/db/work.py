@@ -34,6 +34,7 @@ class Kind(StrEnum):
     POLL = "poll"  # fetch what is new in a mailbox
     POLL_AGAIN = "poll_again"  # the same for one that failed the last time
     FETCH = "fetch"  # fetch a mail whole of which there is only the header
+    RECONCILE = "reconcile"  # look whether a mailbox holds mails without a receipt
     HAND_BACK = "hand_back"  # give the night's work to the consultants
     FOLLOW = "follow"  # move open tickets to the consultants assigned today
     CLOSE = "close"  # close what has been resolved long enough

@@ -12,6 +12,7 @@ from supportdesk.actions.fetch_whole import fetch_whole
 from supportdesk.actions.hand_back import hand_back
 from supportdesk.actions.index_messages import index_older_messages
 from supportdesk.actions.intake.route_mail import Parser, route_mail
+from supportdesk.actions.ledger import reconcile_mailbox
 from supportdesk.actions.owners import follow_assignments
 from supportdesk.actions.poll_mailbox import ask_for_poll, poll_mailbox
 from supportdesk.actions.prune import prune
@@ -103,6 +104,8 @@ def _do(runtime: Runtime, claim: Claim) -> None:
             _poll(runtime, claim)
         case Kind.FETCH:
             fetch_whole(runtime, claim)
+        case Kind.RECONCILE:
+            _reconcile(runtime, claim)
         case Kind.INDEX:
             _index(runtime, claim)
         case Kind.ALARM:
@@ -129,6 +132,15 @@ def _poll(runtime: Runtime, claim: Claim) -> None:
     work_done(runtime, claim)
     if has_more:
         ask_for_poll(runtime, mailbox_id)
+
+
+def _reconcile(runtime: Runtime, claim: Claim) -> None:
+    """Compare a mailbox with our receipts; one that cannot be read is asked again next hour."""
+    try:
+        reconcile_mailbox(runtime, claim.payload["mailbox_id"])
+    except SupportdeskError as error:
+        log.warning("%s", error)
+    work_done(runtime, claim)
 
 
 def _index(runtime: Runtime, claim: Claim) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from supportdesk.actions.ask_for_work import ask_for_work
 from supportdesk.actions.hand_back import is_hand_back_due
 from supportdesk.actions.index_messages import is_index_behind
+from supportdesk.actions.ledger import mailboxes_to_reconcile
 from supportdesk.actions.poll_mailbox import ask_for_poll, mailboxes_to_poll
 from supportdesk.actions.runtime import Runtime
 from supportdesk.actions.set_dates_right import set_dates_right
@@ -34,6 +35,7 @@ def jobs(runtime: Runtime) -> tuple[Job, ...]:
         Job("set dates right", 60, set_dates_right),
         Job("index older messages", 60, index_if_behind),
         Job("follow new assignments", 900, asking(Kind.FOLLOW)),
+        Job("reconcile mailboxes", 3600, reconcile_all),
         Job("close what is resolved", 3600, asking(Kind.CLOSE)),
         Job("delete what is over", 6 * 3600, asking(Kind.PRUNE)),
     )
@@ -43,6 +45,17 @@ def poll_all(runtime: Runtime) -> None:
     """Ask for a poll of each mailbox, but for those that wait after a failure."""
     for mailbox in mailboxes_to_poll(runtime):
         ask_for_poll(runtime, mailbox.id, is_failing=mailbox.is_failing)
+
+
+def reconcile_all(runtime: Runtime) -> None:
+    """Ask once a day whether each mailbox holds mails that we have no receipt of."""
+    for mailbox_id in mailboxes_to_reconcile(runtime):
+        ask_for_work(
+            runtime,
+            Kind.RECONCILE,
+            {"mailbox_id": mailbox_id},
+            name=f"{Kind.RECONCILE}:{mailbox_id}",
+        )
 
 
 def hand_back_if_due(runtime: Runtime) -> None:

@@ -53,7 +53,7 @@ LANES = (
     Lane((Kind.POLL,), threads=2, batch=1, most_seconds=900),
     # Mailboxes that failed have threads of their own: while these wait for an answer, the others
     # are read.
-    Lane((Kind.POLL_AGAIN, Kind.FETCH), threads=2, batch=1, most_seconds=900),
+    Lane((Kind.POLL_AGAIN, Kind.FETCH, Kind.RECONCILE), threads=2, batch=1, most_seconds=900),
     Lane(
         (Kind.HAND_BACK, Kind.FOLLOW, Kind.CLOSE, Kind.INDEX, Kind.PRUNE, Kind.WATCH),
         threads=1,

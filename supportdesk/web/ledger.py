@@ -6,8 +6,9 @@ from flask import Blueprint, flash, redirect, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from supportdesk.actions.ledger import route_again
+from supportdesk.actions.ledger import read_mailbox_again, route_again
 from supportdesk.db.queries.ledger import read_ledger
+from supportdesk.db.queries.mailboxes import polled_mailboxes
 from supportdesk.db.queries.viewers import Viewer
 from supportdesk.routing.calendar import local_date
 from supportdesk.web.context import now, reading, runtime, viewer
@@ -29,7 +30,9 @@ def show_list() -> ResponseReturnValue:
     """Show the last two weeks."""
     today = local_date(now())
     found = read_ledger(reading(), today - timedelta(days=DAYS - 1), today, now=now())
-    return render_page("ledger.html", menu=LEDGER, ledger=found)
+    return render_page(
+        "ledger.html", menu=LEDGER, ledger=found, mailboxes=polled_mailboxes(reading())
+    )
 
 
 @ledger.post("/<int:receipt_id>/route-again")
@@ -38,4 +41,15 @@ def again(receipt_id: int) -> ResponseReturnValue:
     """Have a receipt understood that became nothing."""
     route_again(runtime(), viewer(), receipt_id)
     flash(_("It is being routed; look again in a moment."))
+    return redirect(url_for("ledger.show_list"), 303)
+
+
+@ledger.post("/mailboxes/<int:mailbox_id>/read-again")
+@for_those(_looks_after_service)
+def read_again(mailbox_id: int) -> ResponseReturnValue:
+    """Have the mails of a mailbox fetched that we passed without a receipt."""
+    read_mailbox_again(runtime(), viewer(), mailbox_id)
+    flash(
+        _("The mailbox is being read again; within the hour it stands here whether all is there.")
+    )
     return redirect(url_for("ledger.show_list"), 303)

@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from supportdesk.actions.claim_work import claim_work
 from supportdesk.actions.keys import seal
-from supportdesk.actions.ledger import mails_without_receipt
+from supportdesk.actions.ledger import (
+    mailboxes_to_reconcile,
+    mails_without_receipt,
+    read_mailbox_again,
+    reconcile_mailbox,
+)
 from supportdesk.actions.mailboxes import set_mailbox_password, try_mailbox_now
 from supportdesk.actions.poll_mailbox import (
     mailboxes_to_poll,
@@ -22,16 +27,25 @@ from supportdesk.actions.poll_mailbox import (
 from supportdesk.actions.receipts import replay_receipt
 from supportdesk.actions.receive_mail import Fetched, receive_fetched
 from supportdesk.actions.runtime import Runtime
+from supportdesk.actions.watch import CHECKS
 from supportdesk.channels.email.imap import Polled
 from supportdesk.channels.email.imap_connection import Account
 from supportdesk.db.database import Database
+from supportdesk.db.models import (
+    AuditEntry,
+    Message,
+    Receipt,
+    ReceiptState,
+    Ticket,
+    Work,
+    WorkState,
+)
 from supportdesk.db.models import Mailbox as OurMailbox
-from supportdesk.db.models import Message, Receipt, ReceiptState, Ticket, Work, WorkState
 from supportdesk.db.queries.mailboxes import DueMailbox, silent_mailboxes
 from supportdesk.db.work import Kind
-from supportdesk.errors import ChannelError, NotFound, SettingsError, read_back
+from supportdesk.errors import ChannelError, Conflict, NotFound, SettingsError, read_back
 from supportdesk.jobs.handlers import handle
-from supportdesk.jobs.schedule import poll_all
+from supportdesk.jobs.schedule import poll_all, reconcile_all
 from tests.factories import make_mailbox
 from tests.servers.dovecot import PASSWORD, DovecotServer, Mailbox
 from tests.staff import viewer_of
@@ -72,7 +86,7 @@ class Polling:
     def work(self) -> int:
         """Do the polls that are due; give how many those were."""
         done = 0
-        kinds = (Kind.POLL, Kind.POLL_AGAIN, Kind.FETCH)
+        kinds = (Kind.POLL, Kind.POLL_AGAIN, Kind.FETCH, Kind.RECONCILE)
         while claims := claim_work(self.world.runtime, kinds, limit=1, lease_seconds=900):
             handle(self.world.runtime, self.world.parser, claims)
             done += 1
@@ -474,3 +488,77 @@ def test_the_ledger_asks_the_mailbox_for_mails_that_were_passed_without_a_receip
     assert mails_without_receipt(runtime, polling.mailbox_id) == [uid]
     polling.folder.change_uidvalidity()
     assert mails_without_receipt(runtime, polling.mailbox_id) == []
+
+
+def lose_first(runtime: Runtime) -> None:
+    """Let the receipt of the first mail never have been."""
+    with runtime.database.write() as session:
+        session.delete(session.scalars(sa.select(Receipt).order_by(Receipt.id)).first())
+
+
+def test_a_mailbox_is_compared_once_a_day_and_what_is_missing_raises_the_alarm_until_it_is_read(
+    polling: Polling,
+) -> None:
+    runtime, clock = polling.world.runtime, polling.world.clock
+    polling.folder.append(mail(EKONOM, "První"), mail(EKONOM, "Druhý"), at=NIGHT)
+    assert mailboxes_to_reconcile(runtime) == []  # not read yet
+    polling.poll()
+    lose_first(runtime)
+    reconcile_all(runtime)
+    reconcile_all(runtime)
+    assert polling.work() == 1
+    ours = polling.ours()
+    assert (ours.reconciled_at, ours.missing_count) == (clock.now, 1)
+    clock.now += timedelta(hours=23)
+    assert mailboxes_to_reconcile(runtime) == []
+    with runtime.database.read() as session:
+        [(key, error)] = CHECKS["ledger"](session, runtime.settings, clock.now)
+    assert (key, error.values["count"]) == ("business@example.com", 1)
+
+    supervisor = viewer_of(runtime, polling.world.cast.supervisor)
+    read_mailbox_again(runtime, supervisor, polling.mailbox_id)
+    assert polling.work() == 1
+    assert len(polling.receipts()) == 2  # the other one is not kept twice
+    with runtime.database.read() as session:
+        assert list(CHECKS["ledger"](session, runtime.settings, clock.now)) == []
+        audited = session.scalars(sa.select(AuditEntry.action)).all()
+    assert "mailbox_read_again" in audited
+    assert mailboxes_to_reconcile(runtime) == [polling.mailbox_id]  # to see that it helped
+    assert reconcile_mailbox(runtime, polling.mailbox_id) == []
+    with pytest.raises(Conflict, match="Nothing is missing"):
+        read_mailbox_again(runtime, supervisor, polling.mailbox_id)
+
+
+def test_a_poll_that_was_under_way_does_not_pass_what_is_to_be_read_again(
+    polling: Polling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = polling.world.runtime
+    polling.folder.append(mail(EKONOM, "První"), mail(EKONOM, "Druhý"), at=NIGHT)
+    polling.poll()
+    lose_first(runtime)
+    reconcile_mailbox(runtime, polling.mailbox_id)
+    polling.folder.append(mail(EKONOM, "Třetí"), at=NIGHT)
+
+    def store(runtime: Runtime, fetched: Fetched) -> None:
+        if polling.ours().first_missing_uid is not None:
+            read_mailbox_again(runtime, None, polling.mailbox_id)
+        receive_fetched(runtime, fetched)
+
+    monkeypatch.setattr("supportdesk.actions.poll_mailbox.receive_fetched", store)
+    polling.poll()
+    polling.poll()
+    assert len(polling.receipts()) == 3
+
+
+def test_a_mailbox_that_cannot_be_compared_is_not_given_up(polling: Polling) -> None:
+    runtime = polling.world.runtime
+    polling.folder.append(mail(EKONOM), at=NIGHT)
+    polling.poll()
+    set_mailbox_password(runtime, None, "business@example.com", "wrong")
+    reconcile_all(runtime)
+    assert polling.work() == 1
+    assert polling.ours().reconciled_at is None
+    with runtime.database.read() as session:
+        assert session.scalars(sa.select(Work.state).where(Work.kind == Kind.RECONCILE)).all() == [
+            WorkState.DONE
+        ]

@@ -126,7 +126,7 @@ def test_the_first_tick_is_at_the_start(world: World) -> None:
 
 def test_a_process_for_intake_alone_leaves_the_rest_to_others(world: World) -> None:
     kinds = [lane.kinds for lane in INTAKE_LANES]
-    assert kinds == [(Kind.POLL,), (Kind.POLL_AGAIN, Kind.FETCH)]
+    assert kinds == [(Kind.POLL,), (Kind.POLL_AGAIN, Kind.FETCH, Kind.RECONCILE)]
     receive(world, "Dotaz")
     with working(world, INTAKE_LANES) as worker:
         worker.wake()

@@ -156,6 +156,7 @@ TABLE: tuple[Row, ...] = (
     ("POST", "/quarantine/<receipt>/discard", {"reason": "Spam"},    (302, 403, 303, 403, 403, 403, 403, 303, 403)),
     ("GET", "/operations", {},                                       (302, 403, 403, 403, 403, 403, 403, 200, 200)),
     ("GET", "/ledger", {},                                           (302, 403, 403, 403, 403, 403, 403, 200, 200)),
+    ("POST", "/ledger/mailboxes/<mailbox>/read-again", {},           (302, 403, 403, 403, 403, 403, 403, 409, 409)),
     ("POST", "/ledger/<receipt>/route-again", {},                    (302, 403, 403, 403, 403, 403, 403, 409, 409)),
     ("GET", "/suppressed", {},                                       (302, 200, 200, 403, 403, 403, 403, 200, 403)),
     ("POST", "/suppressed/<suppression>/lift", {},                   (302, 303, 303, 403, 403, 403, 403, 303, 403)),

@@ -21,6 +21,8 @@ class Mailbox(Base):
     `next_try_at` there is no further attempt. `listener` names the process that holds a connection
     on which the server tells of news, and lets go of it unless it says so again before
     `listened_until`. `rescanned_at` is when a new UIDVALIDITY was last found.
+    `reconciled_at` is when the mails there were last compared with our receipts, None when they
+    are to be soon; `missing_count` of those that we passed had none, from `first_missing_uid` on.
     """
 
     __tablename__ = "mailbox"
@@ -51,6 +53,9 @@ class Mailbox(Base):
     tells_news: Mapped[bool] = mapped_column(default=False)
     listener: Mapped[str | None] = mapped_column(sa.String(40))
     listened_until: Mapped[datetime | None]
+    reconciled_at: Mapped[datetime | None]
+    missing_count: Mapped[int] = mapped_column(default=0, server_default="0")
+    first_missing_uid: Mapped[int | None]
 
 
 class MailboxGrant(Base):

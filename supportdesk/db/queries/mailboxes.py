@@ -37,6 +37,8 @@ class MailboxRow:
     next_try_at: datetime | None
     rescanned_at: datetime | None
     listened_until: datetime | None
+    reconciled_at: datetime | None
+    missing_count: int
     token_url: str | None
     client_id: str | None
     has_refresh_token: bool | None
@@ -101,6 +103,20 @@ def silent_mailboxes(session: Session, *, now: datetime, minutes: int) -> list[S
     return [SilentMailbox(*row) for row in rows]
 
 
+def mailboxes_with_gaps(session: Session) -> list[MailboxRow]:
+    """Give the polled mailboxes that held mails without a receipt when last compared."""
+    rows = session.execute(
+        _rows().where(IS_POLLED, Mailbox.missing_count > 0).order_by(Mailbox.address)
+    )
+    return [MailboxRow(*row) for row in rows]
+
+
+def polled_mailboxes(session: Session) -> list[MailboxRow]:
+    """Give the mailboxes that are polled, by address."""
+    rows = session.execute(_rows().where(IS_POLLED).order_by(Mailbox.address))
+    return [MailboxRow(*row) for row in rows]
+
+
 def list_mailboxes(session: Session) -> list[MailboxRow]:
     """Give all mailboxes by address."""
     return [MailboxRow(*row) for row in session.execute(_rows().order_by(Mailbox.address))]
@@ -131,6 +147,8 @@ def _rows() -> AnySelect:
         Mailbox.next_try_at,
         Mailbox.rescanned_at,
         Mailbox.listened_until,
+        Mailbox.reconciled_at,
+        Mailbox.missing_count,
         MailboxGrant.token_url,
         MailboxGrant.client_id,
         (MailboxGrant.refresh_token != "").label("has_refresh_token"),
