@@ -16,11 +16,14 @@ from sqlalchemy.orm import Session
 from supportdesk.actions.history import record_event
 from supportdesk.actions.keys import THREADS, instance_id, key_for
 from supportdesk.actions.runtime import Runtime
+from supportdesk.actions.suppressions import note_refusal
+from supportdesk.channels.email.addresses import normalise_address
 from supportdesk.channels.email.compose import compose
-from supportdesk.channels.email.smtp import Refusal, Relay, Sent, ready_to_send
+from supportdesk.channels.email.smtp import NobodyAccepted, Refusal, Relay, Sent, ready_to_send
 from supportdesk.channels.email.tokens import bounce_address, reply_address
 from supportdesk.db.models import (
     Author,
+    DeliveryReport,
     Message,
     OutboxMail,
     OutboxState,
@@ -29,7 +32,7 @@ from supportdesk.db.models import (
 )
 from supportdesk.db.work import Claim, ensure_ours, finish, postpone
 from supportdesk.errors import ChannelError, InvalidInput, NotFound, write_down
-from supportdesk.messages import Address, Attachment, OutboundMessage
+from supportdesk.messages import Address, Attachment, OutboundMessage, ReportKind
 from supportdesk.metrics import MAILS_FAILED, MAILS_SENT
 from supportdesk.tickets import EventKind, State
 
@@ -62,7 +65,8 @@ def send_mail(runtime: Runtime, claim: Claim) -> None:
         _send(runtime, claim, _prepare(runtime, claim, outbox_id))
     except ChannelError as error:
         if error.permanent or claim.is_last_attempt:
-            _give_up(runtime, claim, outbox_id, write_down(error))
+            refused = error.refused if isinstance(error, NobodyAccepted) else ()
+            _give_up(runtime, claim, outbox_id, write_down(error), refused)
         else:
             _try_later(runtime, claim, outbox_id, error)
     except (InvalidInput, NotFound) as error:
@@ -171,6 +175,7 @@ def _sent(runtime: Runtime, claim: Claim, outbox_id: int, sent: Sent) -> None:
         ticket_id = _ticket_of(session, mail)
         if never:
             show_undelivered(session, ticket_id, mail, _words(never), now=now)
+            _note_refusals(session, runtime, mail, never, now=now)
         if later:
             mail.state = OutboxState.QUEUED
             postpone(
@@ -193,6 +198,31 @@ def _sent(runtime: Runtime, claim: Claim, outbox_id: int, sent: Sent) -> None:
     MAILS_SENT.inc()
 
 
+def _note_refusals(
+    session: Session,
+    runtime: Runtime,
+    mail: OutboxMail,
+    refused: Sequence[Refusal],
+    *,
+    now: datetime,
+) -> None:
+    """Count recipients whom the relay refuses for good as if their mail had come back."""
+    for one in refused:
+        if one.permanent:
+            note_refusal(
+                session,
+                DeliveryReport(
+                    message_id=mail.message_id,
+                    recipient=normalise_address(one.address),
+                    kind=ReportKind.FAILED,
+                    status=one.status,
+                    detail=f"{one.code} {one.text}"[:300],
+                    at=now,
+                ),
+                after_failures=runtime.settings.suppress_after_failures,
+            )
+
+
 def _words(refused: Sequence[Refusal]) -> str:
     return "; ".join(f"{one.address}: {one.code} {one.text}" for one in refused)
 
@@ -211,10 +241,18 @@ def delay_seconds(attempts: int) -> int:
     return min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS << min(attempts - 1, 12))
 
 
-def _give_up(runtime: Runtime, claim: Claim, outbox_id: int, problem: str) -> None:
+def _give_up(
+    runtime: Runtime,
+    claim: Claim,
+    outbox_id: int,
+    problem: str,
+    refused: Sequence[Refusal] = (),
+) -> None:
     now = runtime.clock()
     with runtime.database.write() as session:
         mail_failed(session, outbox_id, problem, now=now)
+        mail = session.get_one(OutboxMail, outbox_id)
+        _note_refusals(session, runtime, mail, refused, now=now)
         finish(session, [claim], now=now)
 
 

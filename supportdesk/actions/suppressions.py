@@ -1,5 +1,6 @@
 """Addresses to which no machine writes any more: put on the list by failures, lifted by people."""
 
+import re
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -14,6 +15,8 @@ from supportdesk.messages import ReportKind
 
 # There is no such mailbox or domain. Source: RFC 3463 §3.2; 5.1.7 and 5.1.8 blame the sender.
 _NOBODY_THERE = {"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"}
+_ABOUT_RECIPIENT = re.compile(r"5\.[12]\.")  # 5.7.1, for example, is about us
+_ABOUT_SENDER = {"5.1.7", "5.1.8"}
 _COUNTED = timedelta(days=30)
 
 
@@ -34,6 +37,20 @@ def suppress_if_due(session: Session, report: DeliveryReport, *, after_failures:
     entry.since, entry.lifted_at = report.at, None
     session.add(entry)
     session.flush()
+
+
+def note_refusal(session: Session, refusal: DeliveryReport, *, after_failures: int) -> None:
+    """Count that our own relay refused a recipient, unless that may be our or the relay's fault.
+
+    A relay that is set up wrong refuses everybody, and nobody is to be suppressed for it.
+    Runs inside the caller's transaction.
+    """
+    status = refusal.status or ""
+    if not _ABOUT_RECIPIENT.match(status) or status in _ABOUT_SENDER:
+        return
+    session.add(refusal)
+    session.flush()
+    suppress_if_due(session, refusal, after_failures=after_failures)
 
 
 def _failures(session: Session, report: DeliveryReport, lifted_at: datetime | None) -> int:

@@ -24,6 +24,12 @@ from supportdesk.errors import NotFound, Unreadable, write_down
 from supportdesk.messages import Automatic, InboundMessage
 from supportdesk.routing.subjects import ticket_in_subject
 
+_UNATTACHED = write_down(
+    Unreadable(
+        "A report about a mail, and nothing of ours says that it is about one of ours. It waits"
+        " here without opening a request."
+    )
+)
 _STRAY_LOOP = "our own mail came back and belongs to no ticket; it was not answered"
 
 
@@ -218,6 +224,8 @@ def _file(
     known = [one for one in wave if one.key in scene.known_messages]
     filings = [file_arrival(one, scene) for one in wave if one.key not in scene.known_messages]
     held = {one.arrival.receipt_id: _STRAY_LOOP for one in filings if _is_stray_loop(one)}
+    unattached = {one.arrival.receipt_id for one in filings if _is_unattached_report(one)}
+    held |= dict.fromkeys(unattached.difference(released), _UNATTACHED)
     others = [one for one in filings if one.arrival.receipt_id not in held]
     held |= hold_storms(session, runtime.settings, others, released=released, now=scene.now)
     write_duplicates(session, known, scene)
@@ -230,3 +238,9 @@ def _file(
 def _is_stray_loop(filing: Filing) -> bool:
     """Tell whether this is our own mail that came back and belongs to no ticket."""
     return filing.is_new_ticket and filing.arrival.message.automatic is Automatic.LOOP
+
+
+def _is_unattached_report(filing: Filing) -> bool:
+    """Tell whether this reports about a mail that we cannot prove to be ours."""
+    is_report = filing.arrival.message.automatic in {Automatic.BOUNCE, Automatic.REPORT}
+    return filing.is_new_ticket and is_report

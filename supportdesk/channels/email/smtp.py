@@ -14,6 +14,7 @@ from typing import Literal
 from supportdesk.errors import ChannelError, InvalidInput, Uncertain
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
+_STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\x85<>\u2028\u2029]")
 
 
@@ -43,6 +44,18 @@ class Refusal:
     def permanent(self) -> bool:
         """Whether trying again is useless."""
         return self.code >= 500
+
+    @property
+    def status(self) -> str | None:
+        """Give the enhanced status, such as "5.1.1". Source: RFC 2034."""
+        found = _STATUS.match(self.text)
+        return found[1] if found else None
+
+
+class NobodyAccepted(ChannelError):
+    """The relay takes the mail for none of its recipients; `refused` says why."""
+
+    refused: Sequence[Refusal] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,12 +252,14 @@ def _name_recipients(
         if code not in {250, 251}:
             refused.append(Refusal(address, code, _words(text)))
     if len(refused) == len(addressees):
-        raise ChannelError(
+        error = NobodyAccepted(
             "The mail relay {relay} refused every recipient: {answers}",
             permanent=all(one.permanent for one in refused),
             relay=str(relay),
             answers="; ".join(f"<{one.address}> {one.code} {one.text}" for one in refused),
         )
+        error.refused = refused
+        raise error
     return refused
 
 

@@ -169,7 +169,8 @@ class OutboxMail(Base):
 class DeliveryReport(Base):
     """What another server, or the recipient, reported of one recipient of a mail of ours.
 
-    `report_id` is the mail that told it; it is shown with the mail that it is about.
+    `report_id` is the mail that told it; it is shown with the mail that it is about. None when our
+    own relay told it while the mail was handed over.
     """
 
     __tablename__ = "delivery_report"
@@ -177,7 +178,7 @@ class DeliveryReport(Base):
 
     id: Mapped[Id]
     message_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"), index=True)
-    report_id: Mapped[int] = mapped_column(sa.ForeignKey("message.id"), index=True)
+    report_id: Mapped[int | None] = mapped_column(sa.ForeignKey("message.id"), index=True)
     recipient: Mapped[str]  # normalised
     kind: Mapped[ReportKind] = mapped_column(enum_text(ReportKind))
     status: Mapped[str | None] = mapped_column(sa.String(12))

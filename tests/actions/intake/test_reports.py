@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from supportdesk.actions.receipts import replay_receipt
 from supportdesk.actions.send_again import send_again
 from supportdesk.actions.suppressions import lift_suppression
 from supportdesk.db.database import Database
@@ -18,6 +19,7 @@ from supportdesk.db.models import (
     Suppression,
     Ticket,
 )
+from supportdesk.db.queries.quarantine import list_quarantined
 from supportdesk.db.queries.suppressions import list_suppressed
 from supportdesk.errors import Conflict, NotAllowed
 from supportdesk.messages import Automatic, ReportKind
@@ -91,6 +93,7 @@ def test_a_bounce_finds_its_mail_by_the_return_path_alone(office: PostOffice) ->
     assert (report.message_id, report.recipient) == (message_id, EKONOM)
     assert (report.kind, report.status) == (ReportKind.FAILED, "5.1.1")
     assert report.detail == "550 5.1.1 No such user"
+    assert report.report_id is not None
     assert office.message(report.report_id).automatic is Automatic.BOUNCE
     assert office.message(report.report_id).ticket_id == office.ticket_id
     assert office.mail().state is OutboxState.FAILED
@@ -134,6 +137,55 @@ def test_a_bounce_without_our_signature_or_our_recipient_changes_nothing(
     assert office.mail().state is OutboxState.SENT
     assert (office.ticket().state, office.ticket().version) == (State.RESOLVED, before.version)
     assert count(office.world, Suppression) == 0
+
+
+def test_a_report_about_nothing_of_ours_waits_in_quarantine_until_a_person_lets_it_through(
+    office: PostOffice,
+) -> None:
+    world, before = office.world, count(office.world, Ticket)
+    for number in range(3):
+        comes(office, dsn(block(f"nobody{number}@else.example")), to="business@example.com")
+    assert count(world, Ticket) == before
+    with world.runtime.database.read() as session:
+        waiting = list_quarantined(session)
+    assert [one.alike for one in waiting] == [3, 3, 3]
+    jana = viewer_of(world.runtime, world.cast.jana)
+    replay_receipt(world.runtime, jana, waiting[0].id, alike=True)
+    world.route()
+    assert count(world, Ticket) == before + 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_suppressed"),
+    [
+        ("550 5.1.1 no such person", True),
+        ("550 5.7.1 relaying denied", False),
+        ("550 5.1.8 bad sender", False),
+        ("550 no reason at all", False),
+        ("552 5.2.2 mailbox full", False),  # the first time
+    ],
+)
+def test_an_address_that_our_relay_refuses_for_good_is_suppressed_like_one_that_bounced(
+    office: PostOffice, answer: str, is_suppressed: bool
+) -> None:
+    office.reply(cc=[AUDITOR])
+    office.relay.refuse(AUDITOR, answer)
+    office.work()
+    office.reply()
+    office.relay.answer("RCPT", answer)
+    office.work(after_seconds=60)
+    assert suppressed(office.world) == ([EKONOM, AUDITOR] if is_suppressed else [])
+
+
+def test_a_mailbox_that_our_relay_calls_full_again_and_again_is_suppressed(
+    office: PostOffice,
+) -> None:
+    for number in range(office.world.runtime.settings.suppress_after_failures):
+        assert suppressed(office.world) == []
+        office.reply(cc=[AUDITOR])
+        office.relay.refuse(AUDITOR, "552 5.2.2 mailbox full")
+        office.work(after_seconds=60 * number)
+    assert suppressed(office.world) == [AUDITOR]
 
 
 def test_a_mail_with_two_recipients_fails_only_when_nobody_got_it(office: PostOffice) -> None:
