@@ -89,6 +89,60 @@ def test_a_worker_told_to_stop_finishes_the_mail_in_its_hands(
     assert "Traceback" not in service.log
 
 
+def test_a_worker_told_twice_ends_now_and_the_mail_in_its_hands_may_go_out_once_more(
+    database: Database, sqlite_url: str, tmp_path: Path, smtp_receiver: SmtpReceiver
+) -> None:
+    taken, may_go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        taken.set()
+        may_go_on.wait(30)
+
+    smtp_receiver.mails = Watched(hold)
+    service = Service(tmp_path, sqlite_url, smtp_port=smtp_receiver.port)
+    with running(service):
+        service.wait_for_door()
+        deliver(service)
+        assert taken.wait(30), service.log
+        assert service.process is not None
+        service.process.send_signal(signal.SIGTERM)
+        until(lambda: not service.is_door_open(), "the door is closed")
+        assert service.stop(seconds=10) == 1
+        may_go_on.set()
+    assert count(database, OutboxMail.state == OutboxState.SENDING) == 1  # shown as uncertain
+    assert count(database, Work.state == WorkState.READY, Work.lease.is_not(None)) == 1
+
+
+def test_all_of_run_ends_at_once_when_it_is_told_twice(
+    database: Database, sqlite_url: str, tmp_path: Path, smtp_receiver: SmtpReceiver
+) -> None:
+    taken, may_go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        taken.set()
+        may_go_on.wait(60)
+
+    smtp_receiver.mails = Watched(hold)
+    service = Service(
+        tmp_path,
+        sqlite_url,
+        smtp_port=smtp_receiver.port,
+        arguments=("-m", "supportdesk.cli", "run"),
+    )
+    with running(service):
+        service.wait_for_door()
+        deliver(service)
+        assert taken.wait(30), service.log
+        assert service.process is not None
+        service.process.send_signal(signal.SIGTERM)
+        until(lambda: not service.is_door_open(), "the door is closed")
+        assert service.stop(seconds=15) == 0, service.log
+        assert not service.is_door_open()
+        may_go_on.set()
+    assert service.log.rstrip().endswith("Stopped.")
+    assert "Traceback" not in service.log
+
+
 def test_a_worker_on_an_older_database_says_what_to_do(
     tmp_path: Path, smtp_receiver: SmtpReceiver
 ) -> None:
