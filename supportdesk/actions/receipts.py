@@ -100,8 +100,8 @@ def _leave_quarantine(
     )
     taken = {row.id: row.is_truncated for row in changed}
     if receipt_id in taken:
-        for one in taken:
-            forget_dead(session, Kind.ROUTE, "receipt_id", one)
+        for kind in (Kind.ROUTE, Kind.FETCH):
+            forget_dead(session, kind, "receipt_id", taken)
         return taken
     found = session.scalar(sa.select(Receipt.state).where(Receipt.id == receipt_id))
     if found is None:

@@ -34,7 +34,7 @@ def send_again(runtime: Runtime, viewer: Viewer, ticket_id: int, message_id: int
                 ticket=ticket_id,
             )
         mail.state, mail.problem = OutboxState.QUEUED, None
-        forget_dead(session, Kind.SEND, "outbox_id", mail.id)
+        forget_dead(session, Kind.SEND, "outbox_id", [mail.id])
         enqueue(
             session,
             Kind.SEND,

@@ -78,6 +78,7 @@ CUT_SHORT = write_down(
     SupportdeskError("Every attempt was cut short; the worker was killed or crashed each time.")
 )
 
+_AT_ONCE = 1_000  # databases bound the parameters of a statement
 _AHEAD = timedelta(minutes=1)
 """No lease is longer, and who writes down a later instant has a wrong clock."""
 
@@ -312,15 +313,20 @@ def bury(session: Session, one: Claim, *, problem: str, now: datetime) -> None:
     _update_ours(session, [one], values | {"problem": problem})
 
 
-def forget_dead(session: Session, kind: Kind, name: str, value: int) -> None:
-    """Put dead work aside whose payload has this value: what it was about goes another way now."""
-    session.execute(
-        sa.update(Work)
-        # A literal, not a parameter: only with it the partial index is used.
-        .where(Work.state == sa.literal_column(f"'{WorkState.DEAD}'"), Work.kind == kind)
-        .where(Work.payload[name].as_integer() == value)
-        .values(state=WorkState.DISCARDED)
-    )
+def forget_dead(session: Session, kind: Kind, name: str, values: Collection[int]) -> None:
+    """Put dead work aside with one of these in its payload: what it was about goes another way."""
+    # A literal, not a parameter: only with it the partial index is used.
+    is_dead = sa.and_(Work.state == sa.literal_column(f"'{WorkState.DEAD}'"), Work.kind == kind)
+    wanted = set(values)
+    dead = session.execute(sa.select(Work.id, Work.payload[name].as_integer()).where(is_dead))
+    chosen = [work_id for work_id, value in dead if value in wanted]
+    for start in range(0, len(chosen), _AT_ONCE):
+        session.execute(
+            sa.update(Work)
+            .where(is_dead, Work.id.in_(chosen[start : start + _AT_ONCE]))
+            .values(state=WorkState.DISCARDED)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def set_dates_right(session: Session, *, now: datetime) -> None:

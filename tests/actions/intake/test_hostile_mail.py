@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from supportdesk.actions.classify_ticket import set_topic
 from supportdesk.actions.keys import instance_id
+from supportdesk.actions.receipts import replay_receipt
 from supportdesk.actions.receive_mail import Fetched, receive_fetched, receive_mail
 from supportdesk.actions.reply import reply
 from supportdesk.channels.email.automatic import INSTANCE_HEADER
@@ -44,6 +45,13 @@ def stranger(subject: str, **headers: str) -> bytes:
     return mail("mallory@jinde.example", subject=subject, dmarc="none", **headers)
 
 
+def let_through(world: World) -> None:
+    """Have a person take the last mail out of quarantine."""
+    jana = viewer_of(world.runtime, world.cast.jana)
+    replay_receipt(world.runtime, jana, receipts(world)[-1].id)
+    world.route()
+
+
 def own_mark(world: World) -> dict[str, str]:
     return {INSTANCE_HEADER.replace("-", "_"): instance_id(world.runtime.secret_key)}
 
@@ -53,6 +61,8 @@ def test_a_forged_bounce_does_not_get_into_a_ticket_by_its_number(world: World) 
     (ticket,) = tickets(world)
     forged = stranger(f"Undelivered: Re: [#{ticket.id}]", X_Failed_Recipients="a@b.example")
     world.arrives(forged, at=LATER)
+    assert len(messages(world)) == 1
+    let_through(world)
     assert messages(world)[0].ticket_id == ticket.id
     assert messages(world)[1].automatic is Automatic.BOUNCE
     assert messages(world)[1].ticket_id != ticket.id
@@ -67,6 +77,8 @@ def test_a_forged_bounce_does_not_get_into_a_ticket_by_a_customers_message_id(
         "Undelivered", X_Failed_Recipients="a@b.example", In_Reply_To="<known@customer.example>"
     )
     world.arrives(forged, at=LATER)
+    assert len(messages(world)) == 1
+    let_through(world)
     assert len(tickets(world)) == 2
 
 

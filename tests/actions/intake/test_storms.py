@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from supportdesk.actions.receipts import discard_receipt, replay_receipt
 from supportdesk.actions.receive_mail import receive_mail
 from supportdesk.db.database import Database
-from supportdesk.db.models import Receipt, ReceiptState, Ticket
+from supportdesk.db.models import Receipt, ReceiptState, Ticket, Work, WorkState
 from supportdesk.db.queries.quarantine import MOST_ALIKE, find_quarantined, list_quarantined
+from tests.factories import make_dead_work, make_receipt
 from tests.staff import viewer_of
 from tests.world import World, mail, make_world
 
@@ -98,3 +99,22 @@ def test_a_storm_hides_nothing_else_in_the_list(world: World) -> None:
     assert [row.alike for row in shown] == [7] * MOST_ALIKE + [1]
     assert one is not None
     assert one.alike == 7
+
+
+def test_letting_many_through_takes_a_few_statements_however_many_there_are(world: World) -> None:
+    with world.runtime.database.write() as session:
+        waiting = [make_receipt(session, state=ReceiptState.QUARANTINED).id for _ in range(300)]
+        for receipt_id in waiting[:200]:
+            make_dead_work(session, "route", receipt_id=receipt_id)
+        other = make_dead_work(session, "route", receipt_id=waiting[-1] + 1).id
+        session.execute(sa.update(Receipt).values(problem="Záplava"))
+    said: list[str] = []
+    engine = world.runtime.database.engine
+    sa.event.listen(engine, "before_cursor_execute", lambda *told: said.append(told[2]))
+    jana = viewer_of(world.runtime, world.cast.jana)
+    replay_receipt(world.runtime, jana, waiting[0], alike=True)
+    assert len(said) < 20
+    with world.runtime.database.read() as session:
+        dead = session.scalars(sa.select(Work.id).where(Work.state == WorkState.DEAD)).all()
+        ready = sa.select(sa.func.count()).where(Work.state == WorkState.READY)
+        assert (dead, session.scalar(ready)) == ([other], 300)
