@@ -5,6 +5,7 @@ The text of an error says what happened, to what, and what to do about it: peopl
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -33,7 +34,9 @@ def fill_in(text: str, values: Mapping[str, object], tell: Callable[[object], st
 
 
 def plainly(value: object) -> str:
-    """Tell a value as it is; several with commas between."""
+    """Tell a value as it is, instants in UTC; several with commas between."""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     if isinstance(value, tuple | list):
         return ", ".join(map(plainly, value))
     return str(value)
@@ -53,6 +56,7 @@ def read_back(written: str) -> SupportdeskError:
 
 
 _BEGINNING = '{"text": '
+_INSTANT = "instant"
 
 
 def _parts(error: SupportdeskError) -> dict[str, Any]:
@@ -60,10 +64,18 @@ def _parts(error: SupportdeskError) -> dict[str, Any]:
 
 
 def _part(value: object) -> Any:
-    return _parts(value) if isinstance(value, SupportdeskError) else str(value)
+    match value:
+        case SupportdeskError():
+            return _parts(value)
+        case datetime():
+            return {_INSTANT: value.isoformat()}
+        case _:
+            return str(value)
 
 
-def _whole(parts: dict[str, Any]) -> SupportdeskError:
+def _whole(parts: dict[str, Any]) -> SupportdeskError | datetime:
+    if parts.keys() == {_INSTANT}:
+        return datetime.fromisoformat(parts[_INSTANT])
     return SupportdeskError(parts.pop("text"), **parts)
 
 

@@ -75,7 +75,11 @@ def _kinds(trees: Collection[ast.AST]) -> dict[str, bool]:
 
     One that builds its own sentence hands it to its base.
     """
-    kinds = {name: True for name, kind in vars(errors).items() if isinstance(kind, type)}
+    kinds = {
+        name: True
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, errors.SupportdeskError)
+    }
     classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     while more := [
         node for node in classes if node.name not in kinds and _bases(node) & set(kinds)

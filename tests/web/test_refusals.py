@@ -14,6 +14,7 @@ from supportdesk.catalogues import CATALOGUES, REFUSALS, read_catalogue
 from supportdesk.db.models import Agent, Author, LineState, OutboxMail, OutboxState
 from supportdesk.errors import (
     ChannelError,
+    Conflict,
     InvalidInput,
     NotFound,
     SupportdeskError,
@@ -199,12 +200,19 @@ NEEDS_MEMORY = Unreadable("it needs more than {megabytes} MB", megabytes=200)
         InvalidInput("The note is empty; write what colleagues need to know."),
         Unreadable("The mail cannot be parsed: {reason}.", reason=NEEDS_MEMORY),
         ChannelError("Try {folders} with {count}.", permanent=True, folders=["Žádosti"], count=2),
+        Conflict("It waited since {instant}.", instant=AT_MIDNIGHT),
         ChannelError("It said: {answer}", permanent=True, answer='550 "{text}" {"text": 1}'),
     ],
     ids=lambda error: str(error.text),
 )
 def test_error_that_was_written_down_says_the_same(error: SupportdeskError) -> None:
     assert str(read_back(write_down(error))) == str(error)
+
+
+def test_an_instant_that_was_written_down_is_told_in_local_time(quick_desk: Desk) -> None:
+    error = read_back(write_down(Conflict("{header}", header=AT_MIDNIGHT)))
+    assert in_language(quick_desk, "cs", error) == "pá 25. 12. 2026, 0:30"
+    assert str(error) == "2026-12-24 23:30 UTC"
 
 
 @pytest.mark.parametrize("written", ["550 No such {user}", '{"text"', "", "{"])
