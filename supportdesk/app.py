@@ -34,7 +34,7 @@ from supportdesk.demo import AUTHSERV_ID, demo_log_ins, is_empty, load_demo
 from supportdesk.errors import Conflict, SettingsError, Unreachable
 from supportdesk.jobs.listeners import Listeners
 from supportdesk.jobs.supervisor import supervise
-from supportdesk.jobs.worker import INTAKE_LANES, LANES, Worker
+from supportdesk.jobs.worker import INTAKE_LANES, Worker
 from supportdesk.logs import set_up_logs
 from supportdesk.settings import Settings, load_settings
 from supportdesk.web import create_web
@@ -166,7 +166,11 @@ def run_worker(settings: Settings, *, intake_only: bool = False) -> None:
             parts.callback(prover.close)
             runtime = replace(runtime, prove_senders=prover.prove)
         parser = parts.enter_context(ParserPool(processes=settings.parse_processes))
-        worker = Worker(runtime, parser, lanes=INTAKE_LANES if intake_only else LANES)
+        worker = (
+            Worker(runtime, parser, lanes=INTAKE_LANES, part="intake")
+            if intake_only
+            else Worker(runtime, parser)
+        )
         _tell_metrics(settings)
         worker.start()
         parts.callback(worker.stop)

@@ -78,9 +78,19 @@ class _Hand:
 
 
 class Worker:
-    """Does background work until it is stopped; what it holds then is finished first."""
+    """Does background work until it is stopped; what it holds then is finished first.
 
-    def __init__(self, runtime: Runtime, parser: Parser, *, lanes: Sequence[Lane] = LANES) -> None:
+    `part` says what kind of process it is to those who look after the service.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        parser: Parser,
+        *,
+        lanes: Sequence[Lane] = LANES,
+        part: str = "worker",
+    ) -> None:
         self._hands = [
             _Hand(lane, is_helper=number > 0) for lane in lanes for number in range(lane.threads)
         ]
@@ -93,7 +103,7 @@ class Worker:
         self._nothing_to_route = threading.Event()
         self._threads: list[threading.Thread] = []
         host = socket.gethostname()
-        self._name = f"worker {host}:{os.getpid()}"
+        self._name = f"{part} {host}:{os.getpid()}"
         self._alive = Job(
             "tell that this worker lives",
             HEARTBEAT_SECONDS,

@@ -13,6 +13,7 @@ from supportdesk.actions.claim_work import claim_work, release_work
 from supportdesk.actions.receive_mail import receive_mail
 from supportdesk.db.database import Database
 from supportdesk.db.models import Mailbox, OutboxMail, OutboxState, Ticket, Work, WorkState
+from supportdesk.db.queries.operations import list_heartbeats
 from supportdesk.db.work import Kind, enqueue
 from supportdesk.errors import Unreadable
 from supportdesk.jobs.handlers import handle
@@ -107,6 +108,22 @@ def test_stopping_finishes_what_is_in_hand_and_begins_nothing_more(
     assert sent == len(smtp_receiver.mails)
     assert count(world, OutboxMail, OutboxMail.state == OutboxState.SENDING) == 0
     assert count(world, Work, Work.lease.is_not(None), Work.state == WorkState.READY) == 0
+
+
+def test_a_process_says_which_kind_it_is(world: World) -> None:
+    worker = Worker(world.runtime, world.parser, lanes=INTAKE_LANES, part="intake")
+    worker.start()
+    try:
+        until(lambda: living(world), "it tells that it lives")
+        (name,) = living(world)
+    finally:
+        worker.stop()
+    assert name.startswith("intake ")
+
+
+def living(world: World) -> list[str]:
+    with world.runtime.database.read() as session:
+        return [one.name for one in list_heartbeats(session)]
 
 
 def test_the_first_tick_is_at_the_start(world: World) -> None:
