@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,7 @@ from supportdesk.terminal import open_service, print_object, told_in_one_sentenc
 
 if TYPE_CHECKING:
     from supportdesk.actions.runtime import Runtime
+    from supportdesk.db.queries.ledger import Gap, LedgerLine
 
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -137,26 +138,55 @@ def ledger(
         now = runtime.clock()
         ends_on = last.date() if last else local_date(now)
         begins_on = first.date() if first else ends_on - timedelta(days=13)
+        if begins_on > ends_on:
+            raise click.UsageError(f"--from {begins_on} is after --to {ends_on}; swap them.")
         with runtime.database.read() as session:
             found = read_ledger(session, begins_on, ends_on, now=now)
         unknown = dict(_mails_without_receipt(runtime)) if mailboxes else {}
-    told = [{"type": "day", **asdict(line)} for line in found.lines]
-    told += [{"type": "gap", **asdict(gap)} for gap in found.gaps]
-    for one in told:
-        values = {name: value for name, value in one.items() if value not in {None, 0}}
+    for one in (*found.lines, *found.gaps):
         if as_json:
-            print_object(json.loads(json.dumps(one, default=str)))
+            print_object(json.loads(json.dumps(_as_object(one), default=str)))
         else:
-            click.echo("  ".join(f"{name} {value}" for name, value in values.items()))
+            click.echo(_in_one_line(one))
     for address, uids in unknown.items():
         if as_json:
             print_object({"type": "mailbox", "mailbox": address, "uids_without_receipt": uids})
         elif uids is not None:
-            click.echo(f"mailbox  {address}  mails without receipt {len(uids)} {uids[:20]}")
+            some = f"  (UIDs {', '.join(map(str, uids[:20]))})" if uids else ""
+            click.echo(f"mailbox {address}  mails without receipt {len(uids)}{some}")
     if found.gaps or any(unknown.values()):
-        raise click.ClickException("There are gaps.")
+        raise click.ClickException("There are gaps: see docs/ledger.md.")
     if None in unknown.values():
         raise click.ClickException("Not every mailbox could be compared.")
+
+
+def _as_object(one: "LedgerLine | Gap") -> dict[str, Any]:
+    from supportdesk.db.queries.ledger import Gap
+
+    return {"type": "gap" if isinstance(one, Gap) else "day", **asdict(one)}
+
+
+def _as_object(one: "LedgerLine | Gap") -> dict[str, Any]:
+    from supportdesk.db.queries.ledger import Gap
+
+    return {"type": "gap" if isinstance(one, Gap) else "day", **asdict(one)}
+
+
+def _in_one_line(one: "LedgerLine | Gap") -> str:
+    from supportdesk.db.queries.ledger import Gap
+
+    where = one.mailbox or one.channel
+    if isinstance(one, Gap):
+        return f"GAP  {where}  receipt {one.receipt_id} of {one.received_at:%Y-%m-%d %H:%M} UTC"
+    counts = {
+        "received": one.received,
+        "in tickets": one.processed,
+        "there before": one.duplicates,
+        "in quarantine": one.quarantined,
+        "discarded": one.discarded,
+        "waiting": one.waiting,
+    }
+    return "  ".join((f"{one.on}  {where}", *(f"{name} {n}" for name, n in counts.items() if n)))
 
 
 def _mails_without_receipt(runtime: "Runtime") -> Iterator[tuple[str, list[int] | None]]:
@@ -188,6 +218,8 @@ def list_work(*, as_json: bool) -> None:
 
     with open_service() as runtime, runtime.database.read() as session:
         found = list_dead(session, most=1000)
+    if not found and not as_json:
+        _say("Nothing was given up.")
     for one in found:
         problem = str(read_back(one.problem)) if one.problem else ""
         if as_json:

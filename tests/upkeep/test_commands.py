@@ -78,4 +78,26 @@ def test_the_ledger_ends_with_1_when_there_is_a_gap(
     assert found.exit_code == 1
     told = [json.loads(line) for line in found.stdout.splitlines()]
     assert [one["type"] for one in told] == ["day", "gap"]
+    lines = run(monkeypatch, tmp_path, "ledger", "--to", "2026-11-24").stdout.splitlines()
+    assert lines == [
+        "2026-11-24  email  received 1  in tickets 1",
+        "GAP  email  receipt 1 of 2026-11-24 11:00 UTC",
+    ]
     assert (told[0]["received"], told[0]["on"]) == (1, "2026-11-24")
+
+
+def test_days_of_the_ledger_the_wrong_way_round_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, tmp_path, "migrate")
+    refused = run(monkeypatch, tmp_path, "ledger", "--from", "2026-11-20", "--to", "2026-11-19")
+    assert refused.exit_code == 2
+    assert "swap them" in refused.output
+
+
+def test_that_no_work_was_given_up_is_said_to_people_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, tmp_path, "migrate")
+    assert run(monkeypatch, tmp_path, "work", "list").stderr == "Nothing was given up.\n"
+    assert run(monkeypatch, tmp_path, "work", "list", "--json").output == ""
