@@ -42,6 +42,9 @@ def _told(entry: Entry) -> Iterator[str]:
 def _invitation(told: dict[str, Any]) -> str:
     what = _("Meeting cancelled") if told["is_cancelled"] else _("Meeting invitation")
     start, end = _when(told["starts"]), _when(told["ends"])
+    on, _comma, ends_at = end.rpartition(", ")
+    if on and start.startswith(f"{on}, "):
+        end = ends_at  # the same day needs not be said twice
     if told["zone"] and "T" in told["starts"] and "+" not in told["starts"]:
         end = f"{end} ({told['zone']})" if end else end
         start = start if end else f"{start} ({told['zone']})"

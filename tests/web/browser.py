@@ -68,4 +68,4 @@ def log_in(page: Page, address: str, username: str, *, language: str = "cs") -> 
     page.wait_for_url(lambda url: "/log-in" not in url)
     if page.locator("html").get_attribute("lang") != language:
         page.locator(".bar button[name=language]").click()
-        page.wait_for_function("wanted => document.documentElement.lang === wanted", arg=language)
+        page.wait_for_function("wanted => document.documentElement?.lang === wanted", arg=language)

@@ -117,9 +117,14 @@ INVITATION = {
             "text/calendar",
             INVITATION,
             (
-                "Pozvánka na schůzku: Předání SIM, 25. 11. 2026, 10:00 – 25. 11. 2026, 11:00"
+                "Pozvánka na schůzku: Předání SIM, 25. 11. 2026, 10:00 – 11:00"
                 " (Europe/Prague), Jan Novák"
             ),
+        ),
+        (
+            "text/calendar",
+            INVITATION | {"ends": "2026-11-26T11:00:00"},
+            "25. 11. 2026, 10:00 – 26. 11. 2026, 11:00",
         ),
         ("text/calendar", INVITATION | {"is_cancelled": True}, "Zrušená schůzka: Předání SIM"),
     ],

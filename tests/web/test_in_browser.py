@@ -33,7 +33,9 @@ PAGES = {
         "/settings/agents/new",
         "/settings/mailboxes",
         "/settings/mailboxes/new",
+        "/settings/mailboxes/1",
     ),
+    "vera.mala": ("/operations", "/ledger", "/suppressed"),
 }
 
 
