@@ -143,7 +143,8 @@ def ledger(
         with runtime.database.read() as session:
             found = read_ledger(session, begins_on, ends_on, now=now)
         unknown = dict(_mails_without_receipt(runtime)) if mailboxes else {}
-    for one in (*found.lines, *found.gaps):
+    told: list[LedgerLine | Gap] = [*found.lines, *found.gaps]
+    for one in told:
         if as_json:
             print_object(json.loads(json.dumps(_as_object(one), default=str)))
         else:
@@ -158,12 +159,6 @@ def ledger(
         raise click.ClickException("There are gaps: see docs/ledger.md.")
     if None in unknown.values():
         raise click.ClickException("Not every mailbox could be compared.")
-
-
-def _as_object(one: "LedgerLine | Gap") -> dict[str, Any]:
-    from supportdesk.db.queries.ledger import Gap
-
-    return {"type": "gap" if isinstance(one, Gap) else "day", **asdict(one)}
 
 
 def _as_object(one: "LedgerLine | Gap") -> dict[str, Any]:
