@@ -56,6 +56,7 @@ def damage_blob(target: Installation, chance: Random) -> int:
 def _spoil(target: Installation, spoil: Callable[[Path], None], told: str) -> int:
     """Spoil a mail that waits to be routed: it is held until it is mended, then it is routed."""
     killed = sum(target.kill(role) for role in WORKERS)
+    target.have_somebody_write()
     waiting = _wait_for_mail(target)
     path = target.data_dir / "blobs" / waiting.blob_key[:2] / waiting.blob_key
     content = path.read_bytes()
@@ -88,6 +89,7 @@ def _wait_for_mail(target: Installation) -> Receipt:
 
 def _is_held(target: Installation, receipt_id: int, told: str) -> bool:
     """Tell whether people see the mail and why; its attempts are used up meanwhile."""
+    time.sleep(0.2)  # others want to write, too
     with target.runtime.database.write() as session:
         session.execute(
             sa.update(Work)

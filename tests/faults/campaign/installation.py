@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +72,8 @@ class Installation:
         self.postgresql = around.postgresql
         self.mailbox_is_moved = threading.Lock()
         """Held by whoever puts a mail into the mailbox, or another mailbox into its place."""
+        self.have_somebody_write: Callable[[], None] = lambda: None
+        """Brings one more request on its way, for faults that need one."""
         self._offset_seconds = offset_seconds
         self.services = {role: self._service(role, around.url, sabotage) for role in ROLES}
         settings = load_settings(self.door.environ)

@@ -137,10 +137,15 @@ def _break_things(
     written: list[Request] = []
     broken: list[tuple[Fault, int]] = []
     deck: list[Fault] = []
-    for _ in range(phase.injections * _TRIES):
-        burst = draw_requests(phase.requests, chance)
-        written += burst
+
+    def write(count: int) -> None:
+        burst = draw_requests(count, chance)
+        written.extend(burst)
         customers.write(burst)
+
+    target.have_somebody_write = lambda: write(1)
+    for _ in range(phase.injections * _TRIES):
+        write(phase.requests)
         time.sleep(chance.uniform(0, 0.6))
         target.start_dead()
         deck = deck or chance.sample(phase.faults, len(phase.faults))
