@@ -35,6 +35,7 @@ class _Fault:
     text: str | None
     hangs_up: bool
     times: int | None
+    until: asyncio.Event | None = None  # what is obeyed only then
 
 
 class SmtpReceiver:
@@ -109,6 +110,16 @@ class SmtpReceiver:
         """Say nothing more once `command` has come."""
         self._faults[command] = _Fault(None, hangs_up=False, times=times)
 
+    def hold(self, command: str) -> Callable[[], None]:
+        """Obey the next `command` only when what is given is called."""
+        released = asyncio.Event()
+        self._faults[command] = _Fault(None, hangs_up=False, times=1, until=released)
+
+        def release() -> None:
+            self._loop.call_soon_threadsafe(released.set)
+
+        return release
+
     def drop(self, command: str, times: int | None = None) -> None:
         """Hang up without an answer once `command` has come."""
         self._faults[command] = _Fault(None, hangs_up=True, times=times)
@@ -156,6 +167,9 @@ class _Dialogue(SMTP):
     async def fails_at(self, command: str) -> bool:
         fault = self._receiver.next_fault(command)
         if fault is None:
+            return False
+        if fault.until is not None:
+            await fault.until.wait()
             return False
         if fault.text is not None:
             await self.push(fault.text)

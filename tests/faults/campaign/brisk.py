@@ -18,13 +18,15 @@ from supportdesk.channels.email.imap import poll
 from supportdesk.channels.email.smtp import ready_to_send
 from supportdesk.cli import main
 
-LEASE_SECONDS = 4
+LEASE_SECONDS = 3
 
 
 def shorten_waits() -> None:
     """Have leases end and failures come again within seconds."""
     supportdesk.jobs.keeper.BEAT_SECONDS = 0.7
     supportdesk.jobs.keeper.LEAD_SECONDS = 3.0
+    worker: Any = supportdesk.jobs.worker
+    worker.LEASE_SECONDS = supportdesk.jobs.keeper.LEASE_SECONDS = LEASE_SECONDS
     supportdesk.actions.send_mail._FIRST_DELAY_SECONDS = 1
     supportdesk.actions.send_mail._LONGEST_DELAY_SECONDS = 2
     supportdesk.actions.settle_work._FIRST_DELAY_SECONDS = 1

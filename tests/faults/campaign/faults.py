@@ -26,6 +26,8 @@ BOTH = ("sqlite", "postgresql")
 
 Inject = Callable[[Installation, Random], int | None]
 _PATIENCE_SECONDS = 4.0
+_TAKEN_OVER_SECONDS = LEASE_SECONDS + 3.5  # others look for work every second or two
+_ESTABLISHED = "01"  # as /proc/net/tcp writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,31 @@ def freeze_worker(target: Installation, chance: Random) -> int | None:
     role = chance.choice(WORKERS)
     if not target.signal(role, signal.SIGSTOP):
         return None
-    time.sleep(LEASE_SECONDS + chance.uniform(0.5, 2))
+    time.sleep(_TAKEN_OVER_SECONDS + chance.uniform(-1, 1))
     target.signal(role, signal.SIGCONT)
     return 1
+
+
+def freeze_sender(target: Installation, _chance: Random) -> int | None:
+    """Stop a worker that is handing a mail over until another has sent it; then let it go on.
+
+    Nothing may go out again: who has slept must ask whether the mail is still his.
+    """
+    before = target.relay.failures
+    release = target.relay.hold("DATA")
+    target.have_somebody_write()
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while target.relay.failures == before and time.monotonic() < deadline:
+        time.sleep(0.02)
+    sender = next((role for role in WORKERS if _talks_to(target, role, target.relay.port)), None)
+    if sender is not None:
+        target.signal(sender, signal.SIGSTOP)
+        release()
+        time.sleep(_TAKEN_OVER_SECONDS)
+        target.signal(sender, signal.SIGCONT)
+    target.relay.work()
+    release()
+    return None if sender is None else 0
 
 
 def end_politely(target: Installation, chance: Random) -> int | None:
@@ -181,6 +205,24 @@ def jump_clock(target: Installation, chance: Random) -> int:
     return 0
 
 
+def _talks_to(target: Installation, role: str, port: int) -> bool:
+    """Tell whether a process has a connection to a port of this machine."""
+    process = target.services[role].process
+    if process is None:
+        return False
+    lines = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    sockets = {
+        f"socket:[{words[9]}]"
+        for words in map(str.split, lines)
+        if words[2].endswith(f":{port:04X}") and words[3] == _ESTABLISHED
+    }
+    with suppress(OSError):
+        return any(
+            str(one.readlink()) in sockets for one in Path(f"/proc/{process.pid}/fd").iterdir()
+        )
+    return False
+
+
 def _children(pid: int) -> list[int]:
     """List the processes that a process has started; none when it is gone."""
     found: list[int] = []
@@ -197,6 +239,7 @@ FAULTS = (
     Fault("kill -9 everything at once", kill_everything, is_kill=True),
     Fault("kill -9 a mail parser", kill_parser, is_kill=True),
     Fault("a worker frozen past its lease", freeze_worker),
+    Fault("a sender frozen until another has sent", freeze_sender),
     Fault("SIGTERM under load", end_politely),
     Fault("the relay refuses, hangs up or is silent", break_relay),
     Fault("the relay refuses for good", refuse_mails, may_fail=True),

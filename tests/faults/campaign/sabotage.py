@@ -17,7 +17,7 @@ from supportdesk.db import work
 from supportdesk.db.models import Work, WorkState
 from supportdesk.db.work import Claim, Kind
 
-_DELAY_SECONDS = 0.5
+_DELAY_SECONDS = 0.5  # how wide the gaps are through which a broken promise falls
 
 
 def acknowledge_first() -> None:
@@ -46,7 +46,7 @@ def _look_and_take(
             .order_by(Work.id)
             .limit(limit)
         ).all()
-    time.sleep(0.02)
+    time.sleep(_DELAY_SECONDS)
     claims = [
         Claim(one.id, one.kind, one.payload, one.attempts + 1, one.max_attempts, "naive")
         for one in due
@@ -72,8 +72,13 @@ def finish_without_a_fence() -> None:
 
 def finish_first() -> None:
     """Mark work done when it is taken, before anything is done for it."""
-    take = work.claim
+    worker: Any = supportdesk.jobs.worker
+    take, handle = work.claim, worker.handle
     finish_without_a_fence()
+
+    def handle_slowly(*arguments: Any) -> None:
+        time.sleep(_DELAY_SECONDS)
+        handle(*arguments)
 
     def take_and_finish(session: Session, *arguments: Any, **named: Any) -> list[Claim]:
         claims = take(session, *arguments, **named)
@@ -81,6 +86,7 @@ def finish_first() -> None:
         return claims
 
     work.claim = take_and_finish
+    worker.handle = handle_slowly
 
 
 SABOTAGE: dict[str, Callable[[], None]] = {
