@@ -213,12 +213,14 @@ class _Hooks:
                 tuple(envelope.mail_options),
             )
         )
-        if fault is not None:
-            self._receiver.unconfirmed += 1
-        if fault is not None and fault.hangs_up:
-            server._writer.close()
+        if fault is not None and fault.until is not None:
+            await fault.until.wait()
         elif fault is not None:
-            await asyncio.Event().wait()
+            self._receiver.unconfirmed += 1
+            if fault.hangs_up:
+                server._writer.close()
+            else:
+                await asyncio.Event().wait()
         return f"250 2.0.0 OK: queued as {len(self._receiver.mails)}"
 
 

@@ -9,8 +9,8 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -20,6 +20,7 @@ from tests.faults.campaign.faults_of_files import damage_blob, fill_disk, lose_b
 from tests.faults.campaign.installation import WORKERS, Installation, has_small_disk
 from tests.servers.proxy import Proxy
 from tests.servers.smtp import SmtpReceiver
+from tests.waiting import until
 
 BOTH = ("sqlite", "postgresql")
 
@@ -82,26 +83,45 @@ def freeze_worker(target: Installation, chance: Random) -> int | None:
     return 1
 
 
+def kill_sender(target: Installation, _chance: Random) -> int | None:
+    """Kill a worker whose mail the relay has just taken and not yet said so: the worst moment."""
+    with _sender_held_at(target, "END") as sender:
+        return 1 if sender is not None and target.kill(sender) else None
+
+
 def freeze_sender(target: Installation, _chance: Random) -> int | None:
     """Stop a worker that is handing a mail over until another has sent it; then let it go on.
 
-    Nothing may go out again: who has slept must ask whether the mail is still his.
+    Nothing may go out again: who has slept must ask whether the mail is still his. So this is done
+    while nothing else is on its way, which may have been taken by the relay and not yet noted.
     """
-    before = target.relay.failures
-    release = target.relay.hold("DATA")
-    target.have_somebody_write()
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while target.relay.failures == before and time.monotonic() < deadline:
-        time.sleep(0.02)
-    sender = next((role for role in WORKERS if _talks_to(target, role, target.relay.port)), None)
-    if sender is not None:
-        target.signal(sender, signal.SIGSTOP)
-        release()
+    with target.agent_may_write:
+        until(target.has_answered_all, "everything is answered")
+        with _sender_held_at(target, "DATA") as sender:
+            if sender is not None:
+                target.signal(sender, signal.SIGSTOP)
+        if sender is None:
+            return None
         time.sleep(_TAKEN_OVER_SECONDS)
         target.signal(sender, signal.SIGCONT)
-    target.relay.work()
-    release()
-    return None if sender is None else 0
+    return 0
+
+
+@contextmanager
+def _sender_held_at(target: Installation, command: str) -> Iterator[str | None]:
+    """Give the worker that waits for the relay's answer to a command, None when there is none."""
+    relay = target.relay
+    before = relay.failures
+    release = relay.hold(command)
+    target.have_somebody_write()
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while relay.failures == before and time.monotonic() < deadline:
+        time.sleep(0.02)
+    try:
+        yield next((role for role in WORKERS if _talks_to(target, role, relay.port)), None)
+    finally:
+        relay.work()
+        release()
 
 
 def end_politely(target: Installation, chance: Random) -> int | None:
@@ -234,6 +254,7 @@ def _children(pid: int) -> list[int]:
 
 FAULTS = (
     Fault("kill -9 a worker", kill_worker, is_kill=True),
+    Fault("kill -9 a worker whose mail was just taken", kill_sender, is_kill=True),
     Fault("kill -9 the intake", kill_intake, is_kill=True),
     Fault("kill -9 the web", kill_web, is_kill=True),
     Fault("kill -9 everything at once", kill_everything, is_kill=True),

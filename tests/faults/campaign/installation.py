@@ -74,6 +74,9 @@ class Installation:
         """Held by whoever puts a mail into the mailbox, or another mailbox into its place."""
         self.have_somebody_write: Callable[[], None] = lambda: None
         """Brings one more request on its way, for faults that need one."""
+        self.has_answered_all: Callable[[], bool] = lambda: True
+        """Tells whether all that was written so far is accepted, routed and answered."""
+        self.agent_may_write = threading.Lock()
         self._offset_seconds = offset_seconds
         self.services = {role: self._service(role, around.url, sabotage) for role in ROLES}
         settings = load_settings(self.door.environ)

@@ -114,7 +114,7 @@ class Agent(threading.Thread):
     def run(self) -> None:
         """Answer every tenth request or so, one after the other."""
         while not self._done.wait(0.2):
-            with suppress(sa.exc.SQLAlchemyError):
+            with self._target.agent_may_write, suppress(sa.exc.SQLAlchemyError):
                 ticket_id = self._next_ticket()
                 if ticket_id is not None:
                     self._answer(ticket_id)

@@ -144,6 +144,11 @@ def _break_things(
         customers.write(burst)
 
     target.have_somebody_write = lambda: write(1)
+    target.has_answered_all = lambda: (
+        len(customers.accepted) == len(written)
+        and target.has_fetched_all()
+        and not target.waiting_work()
+    )
     for _ in range(phase.injections * _TRIES):
         write(phase.requests)
         time.sleep(chance.uniform(0, 0.6))
