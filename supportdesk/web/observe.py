@@ -59,6 +59,10 @@ def observe(app: Flask, runtime: Runtime) -> None:
         )
         return response
 
+    @app.teardown_request
+    def forget(_error: BaseException | None) -> None:
+        structlog.contextvars.clear_contextvars()
+
 
 def route_of_request() -> str:
     """Give the pattern of the request's address, "none" where there is nothing."""

@@ -6,6 +6,7 @@ import smtplib
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,6 +45,7 @@ class Service:
             **{f"SUPPORTDESK_{name.upper()}": value for name, value in settings.items()},
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self.started_at = float("-inf")
 
     @property
     def log(self) -> str:
@@ -52,6 +54,7 @@ class Service:
 
     def start(self) -> None:
         """Start the command, which may take seconds to be ready."""
+        self.started_at = time.monotonic()
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, *self.arguments],

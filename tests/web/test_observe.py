@@ -23,14 +23,14 @@ def test_a_request_is_one_line_with_who_what_and_how_it_ended(
     quick_desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     jana = quick_desk.world.cast.jana
-    answer = quick_desk.visit(jana).get("/go?number=abc")
+    answer = quick_desk.visit(jana).get("/search?q=nic&page=1")
     (line,) = lines(caplog)
     assert (
         vars(line).items()
         >= {
             "method": "GET",
-            "route": "/go",
-            "status": 422,
+            "route": "/search",
+            "status": 200,
             "agent_id": jana.id,
         }.items()
     )

@@ -26,6 +26,7 @@ from supportdesk.messages import InboundMessage
 
 PARSE_MESSAGE = "supportdesk.channels.email.parse:parse_message"
 START_SECONDS = 20.0
+LAST_WORDS_SECONDS = 10.0  # from closing its pipe to ending: a busy machine takes its time
 # Jobs on their way to one child. Together they fit into a pipe, so that writing them never waits
 # for a child that waits for us to read.
 BATCH_JOBS = 16
@@ -112,7 +113,7 @@ class _Child:
 
     def _ended(self) -> _ChildEnded:
         with suppress(subprocess.TimeoutExpired):
-            status = self.process.wait(1)
+            status = self.process.wait(LAST_WORDS_SECONDS)
             if status == OUT_OF_MEMORY:
                 return _ChildEnded("it needs more than {megabytes} MB", megabytes=self.megabytes)
             return _ChildEnded("the parser ended with status {status}", status=status)

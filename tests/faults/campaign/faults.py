@@ -27,6 +27,7 @@ BOTH = ("sqlite", "postgresql")
 
 Inject = Callable[[Installation, Random], int | None]
 _PATIENCE_SECONDS = 4.0
+_SECONDS_TO_START = 8.0
 _TAKEN_OVER_SECONDS = LEASE_SECONDS + 3.5  # others look for work every second or two
 _ESTABLISHED = "01"  # as /proc/net/tcp writes it
 
@@ -130,6 +131,8 @@ def end_politely(target: Installation, chance: Random) -> int | None:
     service = target.services[role]
     if service.process is None or service.has_ended():
         return None
+    age = time.monotonic() - service.started_at
+    time.sleep(max(0.0, _SECONDS_TO_START - age))  # before, a signal simply ends it
     service.process.send_signal(signal.SIGTERM)
     code = service.process.wait(60)
     assert code == 0, f"{role} ended with {code} after SIGTERM:\n{target.log_of(role)}"
