@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from supportdesk.db.models import Author, DeliveryReport, OutboxMail, OutboxState, StoredAttachment
 from supportdesk.messages import Automatic, ReportKind
@@ -60,6 +61,17 @@ def test_a_report_stands_with_our_mail_and_is_no_message_of_its_own(
     assert f"{sentence}: 550 No such user (5.1.1)" in page
     assert "I am sorry to inform you." in page
     assert page.count('class="message theirs"') == 1
+
+
+def test_why_a_reply_came_back_is_told_once(quick_desk: Desk) -> None:
+    ticket_id = ticket_with_report(quick_desk, ReportKind.FAILED)
+    with quick_desk.world.runtime.database.write() as session:
+        sent = session.scalars(sa.select(OutboxMail)).one()
+        sent.state, sent.problem = OutboxState.FAILED, "The mailbox is gone."
+    page = quick_desk.visit(quick_desk.world.cast.jana).get(f"/tickets/{ticket_id}").text
+    ours = page.partition('class="message ours"')[2].partition("</li>")[0]
+    assert "550 No such user" in ours
+    assert "The mailbox is gone." not in ours
 
 
 def test_a_reply_may_be_sent_although_a_report_came_meanwhile(quick_desk: Desk) -> None:
