@@ -62,7 +62,7 @@ def formatter(settings: Settings, *, as_json: bool) -> ProcessorFormatter:
     last: list[Any] = (
         [structlog.processors.JSONRenderer(ensure_ascii=False)]
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)]
+        else [_on_one_line, structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)]
     )
     return ProcessorFormatter(
         foreign_pre_chain=[
@@ -79,6 +79,26 @@ def formatter(settings: Settings, *, as_json: bool) -> ProcessorFormatter:
             *last,
         ],
     )
+
+
+def _on_one_line(_logger: object, _method: str, entry: Entry) -> Entry:
+    """Keep what strangers wrote from looking like lines of the log, or steering a terminal.
+
+    Only an exception has several lines; all are indented.
+    """
+    return {name: _visible(name, value) for name, value in entry.items()}
+
+
+def _visible(name: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if name in {"exception", "stack"}:
+        return "\n".join(f"    {_escaped(line)}" for line in value.split("\n"))
+    return _escaped(value)
+
+
+def _escaped(text: str) -> str:
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 class Redaction:

@@ -73,6 +73,21 @@ def test_a_terminal_gets_text() -> None:
     assert "{" not in written.getvalue()
 
 
+def test_what_strangers_write_is_no_line_of_its_own_and_steers_no_terminal() -> None:
+    forged = "x\n2026-11-24T11:00:00Z [error] Alarm\r\x1b[2J\x9b31m\u2028\u202e"
+    with lines_of(as_json=False) as (log, written):
+        log.warning("Mail of %s", forged, extra={"sender": forged})
+        try:
+            raise ValueError(forged)
+        except ValueError:
+            log.exception("Mail of %s", forged)
+    told = written.getvalue()
+    assert all(sign.isprintable() or sign == "\n" for sign in told)
+    begin = ("[warning", "[error", "    ")
+    assert all(line.startswith(begin) for line in told.splitlines())
+    assert sum(not line.startswith("    ") for line in told.splitlines()) == 2
+
+
 @pytest.mark.parametrize(
     "text",
     [
