@@ -7,6 +7,7 @@ is not proven is unproven, not forged. Source: RFC 6376, 7208, 7489, 8301.
 import logging
 import re
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -30,6 +31,11 @@ MIN_KEY_BITS = 1024
 MAX_KEY_RECORD_BYTES = 2 * 1024
 # The library's patterns are quadratic in a run of blanks.
 LONG_BLANKS = re.compile(rb"[ \t]{1000}")
+# A signature covers one of each, and whoever sends the mail on may put another one before it.
+ONCE = (
+    b"sender", b"reply-to", b"to", b"cc", b"date", b"message-id", b"in-reply-to", b"references",
+    b"subject", b"mime-version", b"content-type", b"content-transfer-encoding",
+)  # fmt: skip
 LONG_GAP = re.compile(rb"\s{65}")
 
 
@@ -138,8 +144,9 @@ def _is_valid(raw: bytes, index: int, lookup: Lookup) -> bool | None:
 
     try:
         message = dkim.DKIM(raw, minkey=MIN_KEY_BITS)
-        authors = [name for name, _ in message.headers if name.lower() == b"from"]
-        is_valid = len(authors) == 1 and bool(message.verify(index, dnsfunc=key_record))
+        names = Counter(name.lower() for name, _ in message.headers)
+        is_plain = names[b"from"] == 1 and all(names[one] <= 1 for one in ONCE)
+        is_valid = is_plain and bool(message.verify(index, dnsfunc=key_record))
     except dkim.DKIMException:
         is_valid = False
     return is_valid if is_answered else None

@@ -49,6 +49,17 @@ def proven(raw: bytes, zone: Zone, transport: Transport | None = None) -> Sender
         pytest.param(
             signed(LETTER, KRAJ).replace(b"Faktura", b"Pokuta!"), FAIL, id="the subject was changed"
         ),
+        pytest.param(
+            b"Subject: [#7] Pokuta\r\n" + signed(LETTER, KRAJ), FAIL, id="a subject put before"
+        ),
+        pytest.param(
+            b"Reply-To: a@b.example\r\nReply-To: c@d.example\r\n" + signed(LETTER, KRAJ),
+            FAIL,
+            id="two addresses to answer to",
+        ),
+        pytest.param(
+            b"From: jan@kraj.example\r\n" + signed(LETTER, KRAJ), FAIL, id="an author put before"
+        ),
         pytest.param(signed(LETTER, KRAJ, length=True), NOTHING, id="a part of the body only"),
         pytest.param(
             signed(LETTER, KRAJ, signature_algorithm=b"rsa-sha1"), NOTHING, id="with SHA-1"
