@@ -1,4 +1,4 @@
-"""Storms: machines that write without end do not get a ticket for each mail.
+"""Storms: machines that write without end do not get a ticket for each mail, nor fill one.
 
 Their mails wait in quarantine, kept and visible, and one click lets them all through. People are
 never held up: a mail that looks like a person's is routed however many there are.
@@ -34,7 +34,8 @@ def hold_storms(
 ) -> dict[int, str]:
     """Give the receipts to be held, each with the reason written down, and count the others.
 
-    Only automatic mail that would open a ticket counts; `released` receipts never do.
+    Only automatic mail counts: that of a sender that would open tickets, and that which goes to one
+    ticket, whoever sends it. `released` receipts never do.
     """
     risky = [one for one in filings if _is_risky(one) and one.arrival.receipt_id not in released]
     if not risky:
@@ -45,7 +46,9 @@ def hold_storms(
     for one in risky:
         bucket = _bucket(one)
         if counts[bucket] + added[bucket] >= settings.automatic_per_sender_an_hour:
-            held[one.arrival.receipt_id] = _from_one(one, settings)
+            held[one.arrival.receipt_id] = _too_many(one, settings)
+        elif not one.is_new_ticket:
+            added[bucket] += 1
         elif counts[_ALL] + added[_ALL] >= settings.automatic_per_hour:
             held[one.arrival.receipt_id] = _from_all(settings)
         else:
@@ -55,15 +58,26 @@ def hold_storms(
 
 
 def _is_risky(filing: Filing) -> bool:
-    return filing.is_new_ticket and filing.arrival.message.automatic is not Automatic.NO
+    return filing.arrival.message.automatic is not Automatic.NO
 
 
 def _bucket(filing: Filing) -> str:
+    if filing.place.thread is not None:
+        return f"storm:ticket:{filing.place.thread.ticket_id}"
     # Hashed: an address may be longer than the name of a bucket.
     return f"storm:{hashlib.sha256(filing.arrival.sender.encode()).hexdigest()[:32]}"
 
 
-def _from_one(filing: Filing, settings: Settings) -> str:
+def _too_many(filing: Filing, settings: Settings) -> str:
+    if filing.place.thread is not None:
+        return write_down(
+            Unreadable(
+                "A storm: more than {most} automatic mails about request {ticket} within an hour."
+                " They wait here.",
+                most=settings.automatic_per_sender_an_hour,
+                ticket=filing.place.thread.ticket_id,
+            )
+        )
     return write_down(
         Unreadable(
             "A storm: more than {most} automatic mails of {sender} within an hour. They wait here.",

@@ -359,3 +359,25 @@ def acknowledgements(world: World) -> int:
             )
             or 0
         )
+
+
+def test_a_storm_of_bounces_does_not_fill_the_ticket_that_they_are_about(
+    database: Database, tmp_path: Path, smtp_receiver: SmtpReceiver
+) -> None:
+    world = make_world(
+        database,
+        tmp_path,
+        smtp_host="localhost",
+        smtp_port=smtp_receiver.port,
+        automatic_per_sender_an_hour=3,
+    )
+    office = open_post_office(world, smtp_receiver)
+    office.reply()
+    office.work()
+    for number in range(8):
+        comes(office, dsn(block(diagnosis=f"550 5.1.1 No such user {number}")))
+    assert len(reports(office)) == 3
+    with world.runtime.database.read() as session:
+        waiting = list_quarantined(session)
+    assert waiting[0].alike == 5
+    assert str(office.ticket_id) in (waiting[0].problem or "")
