@@ -14,7 +14,8 @@ MAX_CHARS = 64 * 1024
 MAX_VALUE_CHARS = 200
 
 FOLD = re.compile(r"\r?\n[ \t]")
-PROPERTY = re.compile(r"([A-Z-]{1,40})((?:;[^:\"\n]{0,200}(?:\"[^\"\n]{0,200}\")?){0,10}):(.*)")
+# A parameter holds no semicolon outside quotes: with one there would be endless ways to read a row.
+PROPERTY = re.compile(r"([A-Z-]{1,40})((?:;[^:;\"\n]{0,200}(?:\"[^\"\n]{0,200}\")?){0,10}):(.*)")
 ESCAPED = re.compile(r"\\([,;\\nN])")
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from supportdesk.channels.email.invitations import read_invitation
 from supportdesk.channels.email.parse import parse_message, readable_headers
 from supportdesk.errors import Unreadable
 from supportdesk.messages import Address, InboundMessage
@@ -165,3 +166,10 @@ def outcome(raw: bytes) -> InboundMessage | Unreadable:
         return parse_message(raw, authserv_id="mx.operator.example", instance_id="desk-1")
     except Unreadable as error:
         return error
+
+
+@pytest.mark.parametrize("row", [";" * 60_000 + "x", ';a"b"' * 12_000 + "x", ';A="x"' * 9_000])
+def test_a_calendar_row_with_endless_parameters_is_read_at_once(row: str) -> None:
+    found = read_invitation(f"BEGIN:VEVENT\nSUMMARY{row}\nSTATUS:CANCELLED\nEND:VEVENT")
+    assert found is not None
+    assert found.title == ""
