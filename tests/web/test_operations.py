@@ -154,3 +154,12 @@ def test_the_command_line_lists_what_was_given_up_and_has_it_done_again(
     assert CliRunner().invoke(main, ["work", "replay", "1"]).exit_code == 0
     assert states(quick_desk) == [WorkState.READY]
     assert "somebody was faster" in CliRunner().invoke(main, ["work", "replay", "1"]).output
+
+
+def test_why_mail_was_given_up_names_customers_only_to_those_who_see_requests(
+    quick_desk: Desk,
+) -> None:
+    give_up(quick_desk, Kind.SEND)
+    cast = quick_desk.world.cast
+    assert "Nejde to." in page(quick_desk, cast.supervisor, "/operations")
+    assert "Nejde to." not in page(quick_desk, cast.administrator, "/operations")
