@@ -41,5 +41,5 @@ CONTROLS = {
 @pytest.mark.parametrize("sabotage", CONTROLS)
 def test_a_service_that_breaks_its_promise_is_caught(sabotage: str) -> None:
     with installed("sqlite", sabotage=sabotage) as target:
-        phase = Phase(sabotage, (CONTROLS[sabotage],), 3, 12)
+        phase = Phase(sabotage, (CONTROLS[sabotage],), 2, 12)
         assert run_phase(target, "sqlite", phase, chance()).verdict.problems != []

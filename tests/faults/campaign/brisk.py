@@ -5,6 +5,7 @@ With `--sabotage NAME` one promise is broken on purpose: what the campaign must 
 
 import os
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ from typing import Any
 import supportdesk.actions.send_mail
 import supportdesk.actions.settle_work
 import supportdesk.clock
+import supportdesk.db.work
 import supportdesk.jobs.keeper
 import supportdesk.jobs.worker
+from supportdesk.actions.runtime import Runtime
 from supportdesk.channels.email.imap import poll
 from supportdesk.channels.email.smtp import ready_to_send
 from supportdesk.cli import main
+from supportdesk.jobs.schedule import Job, jobs
 
 LEASE_SECONDS = 3
 
@@ -27,6 +31,8 @@ def shorten_waits() -> None:
     supportdesk.jobs.keeper.LEAD_SECONDS = 3.0
     worker: Any = supportdesk.jobs.worker
     worker.LEASE_SECONDS = supportdesk.jobs.keeper.LEASE_SECONDS = LEASE_SECONDS
+    worker.jobs = _jobs_every_few_seconds
+    supportdesk.db.work._AHEAD = timedelta(seconds=LEASE_SECONDS + 1)
     supportdesk.actions.send_mail._FIRST_DELAY_SECONDS = 1
     supportdesk.actions.send_mail._LONGEST_DELAY_SECONDS = 2
     supportdesk.actions.settle_work._FIRST_DELAY_SECONDS = 1
@@ -35,6 +41,10 @@ def shorten_waits() -> None:
     sending.__wrapped__.__kwdefaults__ |= {"timeout_seconds": 3.0, "final_timeout_seconds": 6.0}
     polling: Any = poll
     polling.__kwdefaults__ |= {"timeout_seconds": 5.0}
+
+
+def _jobs_every_few_seconds(runtime: Runtime) -> tuple[Job, ...]:
+    return tuple(replace(job, seconds=min(job.seconds, 5)) for job in jobs(runtime))
 
 
 class SetClock(datetime):
