@@ -8,8 +8,9 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -260,16 +261,26 @@ def is_open(port: int) -> bool:
     return True
 
 
+@cache
 def has_small_disk() -> bool:
-    """Tell whether a small disk can be made here: that takes the rights of root."""
-    return os.geteuid() == 0 and sys.platform == "linux"
+    """Tell whether a small disk can be made here: that takes rights which few places give."""
+    if os.geteuid() != 0 or sys.platform != "linux":
+        return False
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        suppress(subprocess.CalledProcessError),
+        small_disk(Path(folder)),
+    ):
+        return True
+    return False
 
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
     """Make a folder a disk of its own that can be filled without harm to this machine."""
     options = f"size={_DISK_MIB}m,mode=0700"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    subprocess.run(mount, check=True, stderr=subprocess.DEVNULL)
     try:
         yield
     finally:
