@@ -6,10 +6,14 @@
 import random
 
 import pytest
+import sqlalchemy as sa
 
+from supportdesk.db.models import Receipt, ReceiptState, Work, WorkState
+from supportdesk.db.work import Kind
 from tests.faults.campaign.faults import FAULTS, Fault, freeze_sender, kill_everything, kill_intake
-from tests.faults.campaign.installation import installed
+from tests.faults.campaign.installation import Installation, installed
 from tests.faults.campaign.run import Phase, run_campaign, run_phase
+from tests.waiting import until
 
 SEED = 20261122
 
@@ -27,11 +31,27 @@ def test_every_fault_once_in_random_order_loses_and_doubles_nothing(kind: str) -
     assert result.injected == len(here)
 
 
+def kill_in_the_gap(target: Installation, chance: random.Random) -> int:
+    """Kill everything while work is marked done whose effect is not there."""
+
+    def is_there_a_gap() -> bool:
+        with target.runtime.database.read() as session:
+            finished = sa.select(sa.func.count()).where(
+                Work.kind == Kind.ROUTE, Work.state == WorkState.DONE
+            )
+            understood = sa.select(sa.func.count()).where(Receipt.state != ReceiptState.RECEIVED)
+            return (session.scalar(finished) or 0) > (session.scalar(understood) or 0)
+
+    target.have_somebody_write()
+    until(is_there_a_gap, "work is finished before it is done")
+    return kill_everything(target, chance)
+
+
 BUSY = Fault("nothing but work", lambda _target, _chance: 0)
 
 CONTROLS = {
     "acknowledge-first": Fault("kill -9 the intake", kill_intake),
-    "finish-first": Fault("kill -9 everything", kill_everything),
+    "finish-first": Fault("kill -9 everything", kill_in_the_gap),
     "naive-claim": BUSY,
     "no-fence": Fault("a frozen sender", freeze_sender),
 }

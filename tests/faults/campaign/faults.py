@@ -17,7 +17,12 @@ from random import Random
 
 from tests.faults.campaign.brisk import LEASE_SECONDS
 from tests.faults.campaign.faults_of_files import damage_blob, fill_disk, lose_blob
-from tests.faults.campaign.installation import WORKERS, Installation, has_small_disk
+from tests.faults.campaign.installation import (
+    SECONDS_TO_START,
+    WORKERS,
+    Installation,
+    has_small_disk,
+)
 from tests.servers.proxy import Proxy
 from tests.servers.smtp import SmtpReceiver
 from tests.waiting import until
@@ -27,22 +32,23 @@ BOTH = ("sqlite", "postgresql")
 
 Inject = Callable[[Installation, Random], int | None]
 _PATIENCE_SECONDS = 4.0
-_SECONDS_TO_START = 8.0
 _TAKEN_OVER_SECONDS = LEASE_SECONDS + 3.5  # others look for work every second or two
 _ESTABLISHED = "01"  # as /proc/net/tcp writes it
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way in which things go wrong. `row` is what it answers in the catalogue of faults.
+    """One way in which things go wrong.
 
-    `may_fail` tells that mails may be refused for good, so that people have to see them.
+    `may_fail` tells that mails may be refused for good, `may_hold` that a good request may end in
+    quarantine: in both cases people see it.
     """
 
     name: str
     inject: Inject
     databases: tuple[str, ...] = BOTH
     may_fail: bool = False
+    may_hold: bool = False
     is_kill: bool = False
 
 
@@ -132,7 +138,7 @@ def end_politely(target: Installation, chance: Random) -> int | None:
     if service.process is None or service.has_ended():
         return None
     age = time.monotonic() - service.started_at
-    time.sleep(max(0.0, _SECONDS_TO_START - age))  # before, a signal simply ends it
+    time.sleep(max(0.0, SECONDS_TO_START - age))
     service.process.send_signal(signal.SIGTERM)
     code = service.process.wait(60)
     assert code == 0, f"{role} ended with {code} after SIGTERM:\n{target.log_of(role)}"
@@ -215,6 +221,7 @@ def crash_postgresql(target: Installation, chance: Random) -> int:
     target.postgresql.stop("immediate")
     time.sleep(chance.uniform(0, 2))
     target.postgresql.start()
+    target.runtime.database.engine.dispose()  # our own look into it begins anew, too
     return len(WORKERS)  # what was just sent could not be written down
 
 
@@ -261,7 +268,7 @@ FAULTS = (
     Fault("kill -9 the intake", kill_intake, is_kill=True),
     Fault("kill -9 the web", kill_web, is_kill=True),
     Fault("kill -9 everything at once", kill_everything, is_kill=True),
-    Fault("kill -9 a mail parser", kill_parser, is_kill=True),
+    Fault("kill -9 a mail parser", kill_parser, is_kill=True, may_hold=True),
     Fault("a worker frozen past its lease", freeze_worker),
     Fault("a sender frozen until another has sent", freeze_sender),
     Fault("SIGTERM under load", end_politely),

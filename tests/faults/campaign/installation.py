@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ SETTINGS = {
     "work_attempts": "30",
 }
 _DISK_MIB = 512
+SECONDS_TO_START = 8.0  # before, a process does not yet hear that it shall end: it just ends
 DESK_PASSWORD = "ranní káva u okna"
 
 
@@ -181,6 +183,8 @@ class Installation:
     def stop(self) -> dict[str, int]:
         """Ask every process to end and give what each ended with."""
         ended = {}
+        youngest = max(service.started_at for service in self.services.values())
+        time.sleep(max(0.0, youngest + SECONDS_TO_START - time.monotonic()))
         for service in self.services.values():
             if service.process is not None and not service.has_ended():
                 service.process.send_signal(signal.SIGTERM)

@@ -120,6 +120,7 @@ def run_phase(target: Installation, kind: str, phase: Phase, chance: Random) -> 
         agent.answered,
         allowed=sum(repeats for _, repeats in broken),
         may_fail=any(fault.may_fail for fault in phase.faults),
+        may_hold=any(fault.may_hold for fault in phase.faults),
     )
     verdict.other += agent.refusals
     if not was_heard:
