@@ -32,7 +32,7 @@ from supportdesk.db.s3_blobs import open_s3
 from supportdesk.db.sqlite_file import keep_copy
 from supportdesk.demo import AUTHSERV_ID, demo_log_ins, is_empty, load_demo
 from supportdesk.errors import Conflict, SettingsError, Unreachable
-from supportdesk.jobs.listeners import Listeners
+from supportdesk.jobs.mailbox_listeners import MailboxListeners
 from supportdesk.jobs.supervisor import supervise
 from supportdesk.jobs.worker import INTAKE_LANES, Worker
 from supportdesk.logs import set_up_logs
@@ -174,7 +174,7 @@ def run_worker(settings: Settings, *, intake_only: bool = False) -> None:
         _tell_metrics(settings)
         worker.start()
         parts.callback(worker.stop)
-        parts.enter_context(Listeners(runtime, worker.wake))
+        parts.enter_context(MailboxListeners(runtime, worker.wake))
         if settings.door_port:
             parts.enter_context(open_door(runtime, worker.mail_came))
         stop.wait()

@@ -36,5 +36,5 @@ def told_in_one_sentence() -> Iterator[None]:
 
 
 def print_object(values: dict[str, Any]) -> None:
-    """Print one JSON object on a line of its own."""
-    click.echo(json.dumps(values))
+    """Print one JSON object on a line of its own; days and instants as text."""
+    click.echo(json.dumps(values, default=str))

@@ -1,6 +1,5 @@
 """The commands that keep an installation well."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -146,7 +145,7 @@ def ledger(
     told: list[LedgerLine | Gap] = [*found.lines, *found.gaps]
     for one in told:
         if as_json:
-            print_object(json.loads(json.dumps(_as_object(one), default=str)))
+            print_object(_as_object(one))
         else:
             click.echo(_in_one_line(one))
     for address, uids in unknown.items():

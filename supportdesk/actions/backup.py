@@ -8,7 +8,6 @@ is not whole has another name; whoever sees the right one may rely on it.
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ import supportdesk
 from supportdesk.actions.keys import instance_id
 from supportdesk.actions.runtime import Runtime
 from supportdesk.db import postgresql_dump, sqlite_file
-from supportdesk.db.blobs import BlobStore, flush_folder
+from supportdesk.db.blobs import BlobStore, flush_folder, write_durably
 from supportdesk.db.migrate import revision_of
 from supportdesk.db.queries.upkeep import blob_keys, count_rows
 from supportdesk.errors import Conflict, NotFound
@@ -31,6 +30,7 @@ FORMAT = 1
 MANIFEST, BLOB_LIST, SECRET_KEY = "manifest.json", "blobs.txt", "secret.key"
 DATABASES = {"sqlite": "database.sqlite3", "postgresql": "database.dump"}
 BLOBS = "blobs"
+OWN = 0o600  # for nobody else to read
 _UNFINISHED = ".unfinished"
 _TOLD_EVERY = 1000
 
@@ -117,9 +117,9 @@ def _fill(
         revision, rows = revision_of(connection), count_rows(connection)
         keys = sorted(blob_keys(connection))
     missing = _copy_blobs(runtime, BlobStore(folder / BLOBS), keys, say)
-    write_file(aside / BLOB_LIST, "".join(f"{key}\n" for key in keys).encode())
+    write_durably(aside / BLOB_LIST, "".join(f"{key}\n" for key in keys).encode(), mode=OWN)
     if with_secret_key and not runtime.settings.secret_key:
-        write_file(aside / SECRET_KEY, runtime.secret_key)
+        write_durably(aside / SECRET_KEY, runtime.secret_key, mode=OWN)
     manifest = Manifest(
         version=supportdesk.__version__,
         made_at=now,
@@ -131,7 +131,7 @@ def _fill(
         missing=missing,
         files={path.name: digest_of(path) for path in sorted(aside.iterdir())},
     )
-    write_file(aside / MANIFEST, manifest.to_json().encode())
+    write_durably(aside / MANIFEST, manifest.to_json().encode(), mode=OWN)
     return manifest
 
 
@@ -179,15 +179,6 @@ def _alone_in(folder: Path) -> Iterator[None]:
                 "Another backup is being written to {folder}; let it end.", folder=folder
             ) from error
         yield
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file for nobody else to read; it is on disk when this returns."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def digest_of(path: Path) -> str:

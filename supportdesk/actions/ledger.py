@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from supportdesk.actions.dead_work import must_look_after_service
 from supportdesk.actions.history import actor_of, record_audit
 from supportdesk.actions.mailbox_account import usable_account
 from supportdesk.actions.poll_mailbox import ask_for_poll, cursor_of, known_uids
@@ -14,7 +15,7 @@ from supportdesk.db.queries.ledger import find_gaps
 from supportdesk.db.queries.mailboxes import IS_POLLED
 from supportdesk.db.queries.viewers import Viewer
 from supportdesk.db.work import Kind, enqueue_alone
-from supportdesk.errors import Conflict, NotAllowed, NotFound
+from supportdesk.errors import Conflict, NotFound
 
 _UIDS_A_QUESTION = 1_000
 _RECONCILED_EVERY = timedelta(days=1)
@@ -27,7 +28,7 @@ def route_again(runtime: Runtime, viewer: Viewer | None, receipt_id: int) -> Non
         NotAllowed: the viewer does not look after the service.
         Conflict: it is no gap (any more).
     """
-    _must_look_after(viewer)
+    must_look_after_service(viewer)
     now = runtime.clock()
     with runtime.database.write() as session:
         if not find_gaps(session, now=now, receipt_id=receipt_id):
@@ -101,7 +102,7 @@ def read_mailbox_again(runtime: Runtime, viewer: Viewer | None, mailbox_id: int)
         NotFound: there is no such mailbox.
         Conflict: nothing is missing (any more).
     """
-    _must_look_after(viewer)
+    must_look_after_service(viewer)
     with runtime.database.write() as session:
         mailbox = session.get(Mailbox, mailbox_id, with_for_update=True)
         if mailbox is None:
@@ -143,8 +144,3 @@ def mails_without_receipt(runtime: Runtime, mailbox_id: int) -> list[int]:
         known = set(known_uids(runtime, mailbox_id, cursor.uidvalidity, part))
         missing += [uid for uid in part if uid not in known]
     return missing
-
-
-def _must_look_after(viewer: Viewer | None) -> None:
-    if viewer is not None and not viewer.looks_after_service:
-        raise NotAllowed("The ledger is for supervisors and administrators.")

@@ -13,16 +13,16 @@ from supportdesk.actions.backup import (
     DATABASES,
     FORMAT,
     MANIFEST,
+    OWN,
     SECRET_KEY,
     Manifest,
     Say,
     digest_of,
-    write_file,
 )
 from supportdesk.actions.keys import instance_id
 from supportdesk.actions.runtime import Runtime
 from supportdesk.db import postgresql_dump, sqlite_file
-from supportdesk.db.blobs import BlobStore, flush_folder
+from supportdesk.db.blobs import BlobStore, flush_folder, write_durably
 from supportdesk.db.database import Database
 from supportdesk.db.engine import open_engine
 from supportdesk.db.migrate import known_revisions
@@ -101,7 +101,7 @@ def bring_secret_key(backup: Backup, path: Path) -> None:
                 "The backup has no secret key; put it in {path}, or set secret_key.", path=path
             )
     elif not path.exists():
-        write_file(path, given.read_bytes())
+        write_durably(path, given.read_bytes(), mode=OWN)
         flush_folder(path.parent)
 
 

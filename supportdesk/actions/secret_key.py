@@ -5,6 +5,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from supportdesk.db.blobs import write_durably
 from supportdesk.errors import SettingsError
 from supportdesk.settings import Settings
 
@@ -45,11 +46,7 @@ def _stored_secret(path: Path) -> bytes:
 def _make_secret(path: Path) -> None:
     """Make the secret whole or not at all, and once, however many processes start together."""
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(secrets.token_hex(_SECRET_BYTES).encode())
-        file.flush()
-        os.fsync(file.fileno())
+    write_durably(aside, secrets.token_hex(_SECRET_BYTES).encode(), mode=0o600)
     with suppress(FileExistsError):
         os.link(aside, path)
     aside.unlink()

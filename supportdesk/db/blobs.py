@@ -46,7 +46,7 @@ class BlobStore:
         _make_folder(path.parent)
         aside = path.with_name(f".{key}.{secrets.token_hex(4)}")
         try:
-            _write_durably(aside, content)
+            write_durably(aside, content)
             aside.rename(path)
         except BaseException:
             aside.unlink(missing_ok=True)
@@ -101,8 +101,10 @@ def _make_folder(folder: Path) -> None:
         flush_folder(folder.parent)
 
 
-def _write_durably(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
+def write_durably(path: Path, content: bytes, *, mode: int = 0o666) -> None:
+    """Write a new file, as open to others as `mode` and the umask say; it is on disk then."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(handle, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

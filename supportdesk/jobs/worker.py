@@ -14,8 +14,8 @@ from supportdesk.actions.note_alive import note_alive, note_end
 from supportdesk.actions.runtime import Runtime
 from supportdesk.db.work import Kind
 from supportdesk.jobs.handlers import handle
+from supportdesk.jobs.hint_listener import HintListener
 from supportdesk.jobs.keeper import LEASE_SECONDS, Keeper
-from supportdesk.jobs.listener import Listener
 from supportdesk.jobs.schedule import Job, jobs
 from supportdesk.jobs.ticks import Ticks
 
@@ -227,10 +227,10 @@ class Worker:
             self._stopping.wait(COURTESY_SECONDS)
 
 
-def _listener_of(runtime: Runtime, heard: Callable[[str], None]) -> Listener | None:
+def _listener_of(runtime: Runtime, heard: Callable[[str], None]) -> HintListener | None:
     own = runtime.database.engine.url.render_as_string(hide_password=False)
     url = runtime.settings.listen_database_url or own
-    return Listener(url, heard) if url.startswith("postgresql") else None
+    return HintListener(url, heard) if url.startswith("postgresql") else None
 
 
 def work_off(runtime: Runtime, parser: Parser) -> int:

@@ -64,6 +64,11 @@ def own_path(wanted: str | None) -> str | None:
     return None
 
 
+def looks_after_service(viewer: Viewer) -> bool:
+    """Let supervisors and administrators pass: they look after the service itself."""
+    return viewer.looks_after_service
+
+
 def for_those(rule: Rule) -> Callable[[View], View]:
     """Open a view to the members of staff whom the rule lets pass."""
     return lambda view: _mark(view, rule)

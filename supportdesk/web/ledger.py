@@ -9,10 +9,9 @@ from flask_babel import gettext as _
 from supportdesk.actions.ledger import read_mailbox_again, route_again
 from supportdesk.db.queries.ledger import read_ledger
 from supportdesk.db.queries.mailboxes import polled_mailboxes
-from supportdesk.db.queries.viewers import Viewer
 from supportdesk.routing.calendar import local_date
 from supportdesk.web.context import now, reading, runtime, viewer
-from supportdesk.web.gate import for_those
+from supportdesk.web.gate import for_those, looks_after_service
 from supportdesk.web.shell import LEDGER, render_page
 
 ledger = Blueprint(LEDGER, __name__, url_prefix="/ledger")
@@ -20,12 +19,8 @@ ledger = Blueprint(LEDGER, __name__, url_prefix="/ledger")
 DAYS = 14
 
 
-def _looks_after_service(viewer: Viewer) -> bool:
-    return viewer.looks_after_service
-
-
 @ledger.get("")
-@for_those(_looks_after_service)
+@for_those(looks_after_service)
 def show_list() -> ResponseReturnValue:
     """Show the last two weeks."""
     today = local_date(now())
@@ -36,7 +31,7 @@ def show_list() -> ResponseReturnValue:
 
 
 @ledger.post("/<int:receipt_id>/route-again")
-@for_those(_looks_after_service)
+@for_those(looks_after_service)
 def again(receipt_id: int) -> ResponseReturnValue:
     """Have a receipt understood that became nothing."""
     route_again(runtime(), viewer(), receipt_id)
@@ -45,7 +40,7 @@ def again(receipt_id: int) -> ResponseReturnValue:
 
 
 @ledger.post("/mailboxes/<int:mailbox_id>/read-again")
-@for_those(_looks_after_service)
+@for_those(looks_after_service)
 def read_again(mailbox_id: int) -> ResponseReturnValue:
     """Have the mails of a mailbox fetched that we passed without a receipt."""
     read_mailbox_again(runtime(), viewer(), mailbox_id)

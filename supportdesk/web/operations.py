@@ -16,24 +16,19 @@ from supportdesk.db.queries import operations as queries
 from supportdesk.db.queries.mailboxes import list_mailboxes
 from supportdesk.db.queries.quarantine import list_quarantined
 from supportdesk.db.queries.upkeep import find_pause
-from supportdesk.db.queries.viewers import Viewer
 from supportdesk.db.work import Kind
 from supportdesk.errors import NotFound
 from supportdesk.web.context import now, reading, runtime, stop_reading, viewer
 from supportdesk.web.forms import text_of
-from supportdesk.web.gate import for_administrators, for_those
+from supportdesk.web.gate import for_administrators, for_those, looks_after_service
 from supportdesk.web.refusals import told
 from supportdesk.web.shell import OPERATIONS, render_page
 
 operations = Blueprint(OPERATIONS, __name__, url_prefix="/operations")
 
 
-def _looks_after_service(viewer: Viewer) -> bool:
-    return viewer.looks_after_service
-
-
 @operations.get("")
-@for_those(_looks_after_service)
+@for_those(looks_after_service)
 def show_list() -> ResponseReturnValue:
     """Show what is wrong, what waits, what was given up, and which parts live.
 
@@ -66,7 +61,7 @@ def show_list() -> ResponseReturnValue:
 
 
 @operations.post("/work/<int:work_id>/replay")
-@for_those(_looks_after_service)
+@for_those(looks_after_service)
 def replay(work_id: int) -> ResponseReturnValue:
     """Have one piece of work done again."""
     stop_reading()
@@ -76,7 +71,7 @@ def replay(work_id: int) -> ResponseReturnValue:
 
 
 @operations.post("/work/<kind>/replay-all")
-@for_those(_looks_after_service)
+@for_those(looks_after_service)
 def replay_all(kind: str) -> ResponseReturnValue:
     """Have all that was given up of a kind done again."""
     if kind not in set(Kind):
@@ -88,7 +83,7 @@ def replay_all(kind: str) -> ResponseReturnValue:
 
 
 @operations.post("/work/<int:work_id>/discard")
-@for_those(_looks_after_service)
+@for_those(looks_after_service)
 def discard(work_id: int) -> ResponseReturnValue:
     """Put one piece of work aside, with a reason."""
     stop_reading()

@@ -37,6 +37,18 @@ class Watched(list[ReceivedMail]):
         self._at()
 
 
+def hold_mails(receiver: SmtpReceiver) -> tuple[threading.Event, threading.Event]:
+    """Have the relay keep each mail unconfirmed; give "it has one" and "it may say so"."""
+    taken, may_go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        taken.set()
+        may_go_on.wait(60)
+
+    receiver.mails = Watched(hold)
+    return taken, may_go_on
+
+
 @pytest.fixture
 def database(sqlite_url: str) -> Iterator[Database]:
     """Give a centre on SQLite: how processes end has nothing to do with the database."""
@@ -65,13 +77,7 @@ def test_a_worker_told_to_stop_finishes_the_mail_in_its_hands(
     smtp_receiver: SmtpReceiver,
     number: signal.Signals,
 ) -> None:
-    taken, may_go_on = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        taken.set()
-        may_go_on.wait(30)
-
-    smtp_receiver.mails = Watched(hold)
+    taken, may_go_on = hold_mails(smtp_receiver)
     service = Service(tmp_path, sqlite_url, smtp_port=smtp_receiver.port)
     with running(service):
         service.wait_for_door()
@@ -92,13 +98,7 @@ def test_a_worker_told_to_stop_finishes_the_mail_in_its_hands(
 def test_a_worker_told_twice_ends_now_and_the_mail_in_its_hands_may_go_out_once_more(
     database: Database, sqlite_url: str, tmp_path: Path, smtp_receiver: SmtpReceiver
 ) -> None:
-    taken, may_go_on = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        taken.set()
-        may_go_on.wait(30)
-
-    smtp_receiver.mails = Watched(hold)
+    taken, may_go_on = hold_mails(smtp_receiver)
     service = Service(tmp_path, sqlite_url, smtp_port=smtp_receiver.port)
     with running(service):
         service.wait_for_door()
@@ -116,13 +116,7 @@ def test_a_worker_told_twice_ends_now_and_the_mail_in_its_hands_may_go_out_once_
 def test_all_of_run_ends_at_once_when_it_is_told_twice(
     database: Database, sqlite_url: str, tmp_path: Path, smtp_receiver: SmtpReceiver
 ) -> None:
-    taken, may_go_on = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        taken.set()
-        may_go_on.wait(60)
-
-    smtp_receiver.mails = Watched(hold)
+    taken, may_go_on = hold_mails(smtp_receiver)
     service = Service(
         tmp_path,
         sqlite_url,

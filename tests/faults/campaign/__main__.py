@@ -32,7 +32,7 @@ def main(kinds: tuple[str, ...], seed: int | None, only: str, **counts: int) -> 
         planned = [phase for phase in phases(kind, **counts) if only in phase.name]
         results += run_campaign(kind, planned, random.Random(seed), _tell)  # noqa: S311
     if "sqlite" in kinds and not only:
-        results += run_clock_changes(counts["requests"], random.Random(seed))  # noqa: S311
+        results += run_clock_changes(counts["requests"], random.Random(seed), _tell)  # noqa: S311
     click.echo(table(results))
     sys.exit(any(result.verdict.problems for result in results))
 

@@ -82,7 +82,9 @@ def run_campaign(
     return [*results, result]
 
 
-def run_clock_changes(requests: int, chance: Random) -> list[Result]:
+def run_clock_changes(
+    requests: int, chance: Random, told: Callable[[Result], None]
+) -> list[Result]:
     """Run through the hours in which summer time begins and ends; where the clock is our own."""
     results = []
     for change in CLOCK_CHANGES:
@@ -90,6 +92,7 @@ def run_clock_changes(requests: int, chance: Random) -> list[Result]:
         with installed("sqlite", offset_seconds=round(offset.total_seconds())) as target:
             phase = Phase(_CHANGES, (_LET_PASS,), 3, requests)
             results.append(run_phase(target, "sqlite", phase, chance))
+            told(results[-1])
     return results
 
 

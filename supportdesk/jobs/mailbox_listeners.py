@@ -43,7 +43,7 @@ class _Ear:
     stop: threading.Event = field(default_factory=threading.Event)
 
 
-class Listeners:
+class MailboxListeners:
     """Listens while the context is open; `wake` is called when there is something to poll."""
 
     def __init__(self, runtime: Runtime, wake: Callable[[], None]) -> None:

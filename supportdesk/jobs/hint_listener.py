@@ -13,7 +13,7 @@ _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
 
 
-class Listener:
+class HintListener:
     """A thread that calls `heard` with the kind of work whenever some process asked for it."""
 
     def __init__(self, url: str, heard: Callable[[str], None]) -> None:

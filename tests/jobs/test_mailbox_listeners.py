@@ -18,7 +18,7 @@ from supportdesk.channels.email.imap_connection import Account
 from supportdesk.db.database import Database
 from supportdesk.db.models import Mailbox as OurMailbox
 from supportdesk.db.models import Receipt
-from supportdesk.jobs.listeners import Listeners, seconds_before_listening
+from supportdesk.jobs.mailbox_listeners import MailboxListeners, seconds_before_listening
 from supportdesk.jobs.worker import INTAKE_LANES, Worker
 from tests.factories import make_mailbox
 from tests.servers.dovecot import DovecotServer, Mailbox
@@ -38,7 +38,7 @@ def world(database: Database, tmp_path: Path) -> World:
 
 @pytest.fixture(autouse=True)
 def _attentive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("supportdesk.jobs.listeners.FOLLOW_SECONDS", 0.1)
+    monkeypatch.setattr("supportdesk.jobs.mailbox_listeners.FOLLOW_SECONDS", 0.1)
 
 
 def connect(world: World, account: Account, address: str = "") -> int:
@@ -79,7 +79,7 @@ def intake(world: World) -> Iterator[None]:
         worker = Worker(world.runtime, world.parser, lanes=INTAKE_LANES)
         worker.start()
         parts.callback(worker.stop)
-        parts.enter_context(Listeners(world.runtime, worker.wake))
+        parts.enter_context(MailboxListeners(world.runtime, worker.wake))
         yield
 
 
@@ -114,7 +114,7 @@ def test_listening_follows_what_is_set_up(world: World, dovecot: DovecotServer) 
 def test_a_line_that_breaks_is_taken_up_again_and_skips_nothing(
     world: World, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("supportdesk.jobs.listeners.LONGEST_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("supportdesk.jobs.mailbox_listeners.LONGEST_WAIT_SECONDS", 0.1)
     with Proxy(mailbox.account.port) as proxy:
         connect(world, replace(mailbox.account, port=proxy.port))
         with intake(world):
